@@ -1,0 +1,142 @@
+package contact
+
+import "github.com/waymark-dht/waymark/core/params"
+
+// Handle names a contact of one Book in 32 bits, so that tables and lookups
+// hold no pointers. The zero Handle names nobody.
+type Handle uint32
+
+// Book interns contacts: each peer is kept once, under one Handle.
+//
+// Who keeps a Handle beyond the current step holds it (Hold, Drop); Sweep
+// forgets the contacts that nobody holds. Not safe for concurrent use, but an
+// *Info that was read from it may be used anywhere, for ever.
+type Book struct {
+	slots  []slot
+	byID   map[ID]Handle
+	free   []Handle
+	idle   int // contacts that nobody holds
+	pinned bool
+}
+
+type slot struct {
+	info  *Info
+	holds uint32
+}
+
+// NewBook returns an empty book.
+func NewBook() *Book {
+	return &Book{slots: make([]slot, 1), byID: make(map[ID]Handle)}
+}
+
+// Pin makes the book keep every contact for ever and count no holders: for a
+// simulator, where a million nodes share one book.
+func (b *Book) Pin() { b.pinned = true }
+
+// Len returns the number of contacts in the book.
+func (b *Book) Len() int { return len(b.byID) }
+
+// Intern returns the handle of a peer and how many of the given addresses were
+// new. A contact that is already known keeps its addresses and gains the new
+// ones, at most params.MaxAddrs in all.
+func (b *Book) Intern(info *Info) (h Handle, fresh int) {
+	if h, ok := b.byID[info.ID]; ok {
+		if known := b.slots[h].info; known != info {
+			b.slots[h].info, fresh = known.with(info.Addrs, params.MaxAddrs)
+		}
+		return h, fresh
+	}
+	if len(info.Addrs) > params.MaxAddrs {
+		info = &Info{ID: info.ID, Key: info.Key, Addrs: info.Addrs[:params.MaxAddrs:params.MaxAddrs]}
+	}
+	h = b.take()
+	b.slots[h] = slot{info: info}
+	b.byID[info.ID] = h
+	b.idle++
+	return h, len(info.Addrs)
+}
+
+func (b *Book) take() Handle {
+	if n := len(b.free); n > 0 {
+		h := b.free[n-1]
+		b.free = b.free[:n-1]
+		return h
+	}
+	b.slots = append(b.slots, slot{})
+	return Handle(len(b.slots) - 1)
+}
+
+// Find returns the handle of a peer, or zero if the book does not know it.
+func (b *Book) Find(id ID) Handle { return b.byID[id] }
+
+// Info returns the contact that h names. It panics if h names nobody: a
+// handle that outlived its contact is a broken invariant.
+func (b *Book) Info(h Handle) *Info {
+	info := b.slots[h].info
+	if info == nil {
+		panic("contact: handle names nobody")
+	}
+	return info
+}
+
+// Replace swaps what is known of a peer for info, which must have the same ID:
+// for verified addresses, which supersede hearsay, and for the encoded form.
+func (b *Book) Replace(h Handle, info *Info) {
+	if b.Info(h).ID != info.ID {
+		panic("contact: replaced by another peer")
+	}
+	b.slots[h].info = info
+}
+
+// Hold keeps h from being forgotten until as many Drops.
+func (b *Book) Hold(h Handle) {
+	if b.pinned {
+		return
+	}
+	if b.slots[h].holds == 0 {
+		b.idle--
+	}
+	b.slots[h].holds++
+}
+
+// Drop undoes one Hold.
+func (b *Book) Drop(h Handle) {
+	if b.pinned {
+		return
+	}
+	if b.slots[h].holds == 0 {
+		panic("contact: dropped more often than held")
+	}
+	if b.slots[h].holds--; b.slots[h].holds == 0 {
+		b.idle++
+	}
+}
+
+// Sweep forgets every contact that nobody holds, once they are more than
+// slack. Only its owner may call it, between steps, when no unheld handle is
+// in anybody's hands.
+func (b *Book) Sweep(slack int) {
+	if b.pinned || b.idle <= slack {
+		return
+	}
+	for h := range b.slots {
+		if s := &b.slots[h]; s.info != nil && s.holds == 0 {
+			delete(b.byID, s.info.ID)
+			*s = slot{}
+			b.free = append(b.free, Handle(h))
+		}
+	}
+	b.idle = 0
+}
+
+// Clone returns an independent copy that shares the immutable Infos.
+func (b *Book) Clone() *Book {
+	c := &Book{
+		slots: append([]slot(nil), b.slots...), free: append([]Handle(nil), b.free...),
+		byID: make(map[ID]Handle, len(b.byID)), idle: b.idle, pinned: b.pinned,
+	}
+	for id, h := range b.byID {
+		c.byID[id] = h
+	}
+	return c
+}

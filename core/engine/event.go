@@ -1,0 +1,117 @@
+package engine
+
+import (
+	"github.com/waymark-dht/waymark/core/contact"
+	"github.com/waymark-dht/waymark/core/mono"
+)
+
+// OpID names one operation of a node for as long as the node lives. Whoever
+// starts the operation chooses it; it must be new and not zero.
+type OpID uint64
+
+// AttemptID names one effect that is under way (a request, a DNS lookup).
+// The outcome repeats it, so that an outcome of an earlier phase, a second
+// outcome or an invented one is recognised and ignored.
+type AttemptID uint64
+
+// Event is something that happened, told to the engine.
+type Event interface{ event() }
+
+type (
+	// StartLookup asks for the closest peers to the key of a preimage.
+	StartLookup struct {
+		Op       OpID
+		Kind     Kind   // KindLookup or KindFindPeer
+		Preimage []byte // what FIND_NODE will carry; for KindFindPeer the peer ID
+		// Deadline may move the operation's end: zero leaves the default
+		// (now + params.OpDeadline); a caller's context makes it earlier.
+		Deadline mono.Time
+		Paths    int // disjoint paths; zero takes the node's default
+	}
+
+	// StartBootstrap makes the node fill its table. While one is running
+	// another joins it: both end with the same report.
+	StartBootstrap struct {
+		Op       OpID
+		Deadline mono.Time // as in StartLookup; the default is now + params.BootDeadline
+	}
+
+	// StartPing asks one peer once.
+	StartPing struct {
+		Op       OpID
+		Peer     *contact.Info
+		Deadline mono.Time
+	}
+
+	// Cancel ends an operation now, with what it has.
+	Cancel struct{ Op OpID }
+
+	// Answered is the outcome of a Send: the peer's closer peers, already
+	// clipped to the limits of the wire and filtered by the address policy.
+	Answered struct {
+		Attempt AttemptID
+		From    *contact.Info // who answered, with verified addresses; nil if nothing new is known
+		Closer  []*contact.Info
+	}
+
+	// Failed is the other outcome of a Send.
+	Failed struct {
+		Attempt AttemptID
+		Failure contact.Failure
+		Detail  string // one line of evidence for people, e.g. the error's text
+	}
+
+	// Resolved is the outcome of a Resolve; Err is empty if it succeeded.
+	Resolved struct {
+		Attempt AttemptID
+		Seeds   []*contact.Info
+		Err     string
+	}
+
+	// Connected says that a connection to the peer is open: asking it is warm.
+	Connected struct{ Peer contact.ID }
+
+	// Disconnected says that the last connection to the peer is gone.
+	Disconnected struct{ Peer contact.ID }
+
+	// Met says that a peer is known to serve this DHT (by identify). It may
+	// enter the table once it has answered.
+	Met struct{ Peer *contact.Info }
+
+	// Withdrawn says that a peer no longer serves this DHT.
+	Withdrawn struct{ Peer contact.ID }
+
+	// Vouched puts a contact into the table without asking it: for a table
+	// that is known to be true, as in tests, benches and the simulator.
+	Vouched struct{ Peer *contact.Info }
+
+	// ClockJumped says that the machine slept or its clock was set: what was
+	// under way is lost and blames nobody.
+	ClockJumped struct{ Gap int64 }
+
+	// NetworkChanged says that interfaces or addresses changed.
+	NetworkChanged struct{}
+
+	// Tick says nothing but the time. The driver sends one at Wake.
+	Tick struct{}
+
+	// Shutdown ends every operation. The engine ignores all later events.
+	Shutdown struct{}
+)
+
+func (StartLookup) event()    {}
+func (StartBootstrap) event() {}
+func (StartPing) event()      {}
+func (Cancel) event()         {}
+func (Answered) event()       {}
+func (Failed) event()         {}
+func (Resolved) event()       {}
+func (Connected) event()      {}
+func (Disconnected) event()   {}
+func (Met) event()            {}
+func (Withdrawn) event()      {}
+func (Vouched) event()        {}
+func (ClockJumped) event()    {}
+func (NetworkChanged) event() {}
+func (Tick) event()           {}
+func (Shutdown) event()       {}

@@ -1,0 +1,202 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/waymark-dht/waymark/core/contact"
+	"github.com/waymark-dht/waymark/core/key"
+	"github.com/waymark-dht/waymark/core/mono"
+)
+
+// Kind says what an operation is for.
+type Kind uint8
+
+// The kinds of operation.
+const (
+	KindLookup    Kind = iota + 1 // closest peers
+	KindFindPeer                  // closest peers, ends when the peer itself is found
+	KindPing                      // one request
+	KindBootstrap                 // seeds, self-lookup, bucket refreshes
+	KindRefresh                   // the self-lookup or one bucket's refresh within a bootstrap
+)
+
+var kindWords = [...]string{"", "lookup", "findpeer", "ping", "bootstrap", "refresh"}
+
+// String returns the kind's word.
+func (k Kind) String() string { return kindWords[k] }
+
+// Outcome says why an operation ended. Every operation has exactly one.
+type Outcome uint8
+
+// The outcomes, in the words of the command line.
+const (
+	Converged       Outcome = iota + 1 // no closer peer is left to ask
+	Found                              // what was asked for is there
+	NotFound                           // converged, and it is not there
+	Ready                              // a bootstrap left a useful table
+	Degraded                           // a bootstrap ended with less than that
+	PartialDeadline                    // time ran out; the result is what there was
+	NoPeers                            // nobody could be asked, or nobody answered
+	Stopped                            // the caller cancelled it, or the node closed
+	Rejected                           // too many operations wait already
+)
+
+var outcomeWords = [...]string{
+	"", "converged", "found", "not-found", "ready", "degraded",
+	"partial-deadline", "no-peers", "cancelled", "rejected",
+}
+
+// String returns the outcome's word.
+func (o Outcome) String() string { return outcomeWords[o] }
+
+// Stats counts what an operation did, as OutboundQueryProgressed of
+// rust-libp2p does.
+type Stats struct {
+	Requests  int // attempts issued
+	Successes int
+	Failures  contact.Failures // by kind
+	Depth     int              // hops of the farthest informant that helped; seeds are 1
+}
+
+// Result is what an operation leaves.
+type Result struct {
+	Outcome Outcome
+	Closest []*contact.Info // that answered, nearest first, at most k
+	Found   *contact.Info   // KindFindPeer: the peer; KindPing: who answered
+	Stats   Stats
+	Started mono.Time
+	Ended   mono.Time
+	Bound   mono.Time // when it had to end at the latest
+	Report  *Report   // KindBootstrap only
+}
+
+// Report says, step by step, how a bootstrap went.
+type Report struct {
+	Steps []StepReport
+	Table int // contacts in the table at its end
+	Known int // contacts it could have had: those that answered anybody
+}
+
+// StepReport is one step of a bootstrap.
+type StepReport struct {
+	Name     string // "names", "seeds", "self", "bucket 3", "verify"
+	Outcome  Outcome
+	Asked    int
+	Answered int
+	Failures contact.Failures
+	Reason   string // one line of evidence: the last failure's, or empty
+	Elapsed  time.Duration
+}
+
+// Fact is something the engine noticed, for whoever watches.
+type Fact interface{ fact() }
+
+type (
+	// OpStarted opens an operation.
+	OpStarted struct {
+		At     mono.Time
+		Op     OpID
+		Parent OpID // the bootstrap that it is a step of, or zero
+		Kind   Kind
+		Target key.Key
+		Bound  mono.Time // it ends by then
+	}
+
+	// RequestSent is one attempt, with the peer that named the peer.
+	RequestSent struct {
+		At       mono.Time
+		Op       OpID
+		Attempt  AttemptID
+		Path     int
+		Peer     *contact.Info
+		Cause    *contact.Info // who named it; nil for a seed
+		Depth    int           // hops from the seeds; a seed is 1
+		Deadline mono.Time
+	}
+
+	// RequestEnded closes one attempt.
+	RequestEnded struct {
+		At      mono.Time
+		Op      OpID
+		Attempt AttemptID
+		Peer    *contact.Info
+		Failure contact.Failure // None if it answered
+		Detail  string
+		Took    time.Duration
+		Named   int // peers in its answer
+		Fresh   int // of them new to the operation
+	}
+
+	// Progressed is one step of an operation, in the field's words: Count
+	// steps are done, Last says that no more follow, Remaining how many are
+	// still planned (a bootstrap knows; -1 where it cannot be known).
+	Progressed struct {
+		At        mono.Time
+		Op        OpID
+		Parent    OpID
+		Kind      Kind
+		Step      StepReport // a bootstrap's; zero otherwise
+		Count     int
+		Last      bool
+		Remaining int
+		Stats     Stats
+	}
+
+	// OpEnded closes an operation: exactly one for each OpStarted.
+	OpEnded struct {
+		At     mono.Time
+		Op     OpID
+		Parent OpID
+		Kind   Kind
+		Result Result
+	}
+
+	// Refused says that an operation could not be started: it is the only
+	// fact of its operation.
+	Refused struct {
+		At     mono.Time
+		Op     OpID
+		Reason string
+	}
+
+	// TableChanged says who entered or left the table, and why.
+	TableChanged struct {
+		At     mono.Time
+		Peer   *contact.Info
+		Bucket int
+		Added  bool
+		Reason string // "answered", "vouched"; "failed", "withdrawn", "replaced"
+		Size   int    // contacts in the table now
+	}
+)
+
+func (OpStarted) fact()    {}
+func (RequestSent) fact()  {}
+func (RequestEnded) fact() {}
+func (Progressed) fact()   {}
+func (OpEnded) fact()      {}
+func (Refused) fact()      {}
+func (TableChanged) fact() {}
+
+// Open is what one running operation looks like from outside: promise 3.
+type Open struct {
+	Op       OpID
+	Parent   OpID
+	Kind     Kind
+	Target   key.Key
+	Started  mono.Time
+	Bound    mono.Time
+	Phase    string // "queued", "asking", "last round", "probing"; a bootstrap's step
+	Stats    Stats
+	InFlight []Waiting // what it waits for, the longest first
+}
+
+// Waiting is one thing that an operation waits for.
+type Waiting struct {
+	Attempt  AttemptID
+	Peer     *contact.Info // nil for a DNS name
+	What     string        // "find_node", "dns bootstrap.example"
+	Since    mono.Time
+	Deadline mono.Time
+	Overdue  bool // past its soft deadline
+}

@@ -1,0 +1,204 @@
+// Package params holds every number of the protocol and of the guarantee, each with its reason.
+//
+// It may not know anything else: it imports no room of the house, and no room
+// states a number of its own. Clauses (KAD-…) are those of docs/SPEC.md.
+// Start reading anywhere.
+package params
+
+import "time"
+
+// The shape of the network. KAD-1.
+const (
+	// K is the bucket size and the number of closest peers that a lookup
+	// returns and a record is stored on. 20, as in the Kademlia paper and
+	// every deployed implementation; others' tables assume it.
+	K = 20
+	// Buckets is the greatest number of buckets that are refreshed. A network
+	// of 20·2^24 (300 million) peers has that many that are not empty.
+	Buckets = 24
+)
+
+// TopBuckets are the sizes of the first buckets (common prefix 0, 1, 2); the
+// rest hold K. Large top buckets save about one hop per lookup (simulation:
+// end p95 2901 → 731 ms together with warm connections) for 164 entries of
+// 16 bytes.
+var TopBuckets = [3]int{128, 64, 32}
+
+// One lookup. KAD-2.
+const (
+	// Alpha is how many requests a lookup keeps in flight that are not
+	// overdue; Spare is how many overdue ones it may have beside them.
+	Alpha = 10
+	Spare = 10
+	// AlphaLast and SpareLast hold in the last round, when the nearest peer
+	// known has answered and only the rim of the result is still open.
+	AlphaLast = 20
+	SpareLast = 20
+	// MaxPeers (P) caps the peers that one lookup contacts. A converging
+	// lookup among a million peers with half of them dead needs about 110.
+	MaxPeers = 160
+	// MaxDepth (H) caps how far a name may be from the seeds (depth 1). Ten
+	// is five times the 1.93 hops that a network of 25 000 needs.
+	MaxDepth = 10
+	// Attempts (a) is how often one peer is asked for one target. A second
+	// time only if addresses came to light after the first attempt failed.
+	Attempts = 1
+	// AttemptsFresh is that second chance.
+	AttemptsFresh = 2
+	// MaxPaths caps disjoint paths: each must have an α of at least one.
+	MaxPaths = Alpha
+	// LiarNames: an informant of whom this many names stayed unanswered, and
+	// none answered, vouches for nobody; names known only from such come last.
+	LiarNames = 3
+	// ProbePeers and ProbeRounds bound the region probe: this many of the
+	// closest are asked again, for sibling prefixes, at most so many times.
+	// Recall at 30 % silent peers: .93 without, ≥ .999 with.
+	ProbePeers  = 4
+	ProbeRounds = 2
+)
+
+// Deadlines. KAD-3.
+const (
+	// OpDeadline (D) is the absolute deadline of a lookup, put or provide.
+	OpDeadline = 20 * time.Second
+	// Epsilon is the running time that a bound allows for on top of its sum.
+	Epsilon = 250 * time.Millisecond
+	// HardMax (T) is the hard deadline of one attempt, dial included.
+	HardMax = 2 * time.Second
+	// HardSlow replaces HardMax on links that are measured to be slow: those
+	// whose fourfold retransmission time exceeds HardMax.
+	HardSlow = 5 * time.Second
+	// HardMinCold and HardMinWarm are the least that an attempt is given,
+	// without and with an open connection: below them a garbage collection or
+	// a handshake on a busy machine looks like a dead peer.
+	HardMinCold = 500 * time.Millisecond
+	HardMinWarm = 250 * time.Millisecond
+	// SoftMin is the least time before a request gives up its slot.
+	SoftMin = 50 * time.Millisecond
+	// FirstRTO is the retransmission time before any sample (RFC 6298, 2.1).
+	FirstRTO = time.Second
+	// HardRTOs is how many retransmission times make a hard deadline.
+	HardRTOs = 4
+)
+
+// Failure memory. KAD-4.
+const (
+	// MemoryFirst is how long a failed address is asked last; it doubles with
+	// every further failure up to MemoryMax.
+	MemoryFirst = 60 * time.Second
+	MemoryMax   = 10 * time.Minute
+	// MemoryEntries caps the memory: 4096 entries are some 200 KiB and more
+	// than the peers that a node meets in the ten minutes that it remembers.
+	MemoryEntries = 4096
+	// OutageGroups: when every attempt of OutageWindow, across at least so
+	// many IP groups, has failed, the outage is ours and nobody is blamed.
+	OutageGroups = 3
+	OutageWindow = 10 * time.Second
+)
+
+// Bootstrap and the way back. KAD-5.
+const (
+	// BootDeadline is the total budget of a bootstrap.
+	BootDeadline = 60 * time.Second
+	// DNSDeadline is what the resolution of seed names may take of it.
+	DNSDeadline = 5 * time.Second
+	// RefreshWidth (b) is how many buckets are refreshed at a time.
+	RefreshWidth = 8
+	// MaxSeeds and MaxRemembered (S, M) cap the peers that the first step of
+	// a bootstrap asks, all in parallel up to the probe limit.
+	MaxSeeds      = 64
+	MaxRemembered = 64
+	// ProbeWidth is how many seeds are asked at a time.
+	ProbeWidth = Alpha
+	// RetryFirst is the first pause after a bootstrap that reached nobody; it
+	// doubles up to RetryMax, and each is jittered by up to RetryJitter.
+	RetryFirst         = 1 * time.Second
+	RetryMax           = 30 * time.Second
+	RetryJitterPercent = 20
+	// RefreshEvery is the period of bucket refreshes on a healthy node.
+	RefreshEvery = 10 * time.Minute
+	// LowTable is the number of live contacts under which the node is
+	// degraded and bootstraps again at once (with back-off): half a bucket.
+	LowTable = K / 2
+	// ReadyDeadline is how long WaitReady waits when its context is endless.
+	ReadyDeadline = 60 * time.Second
+)
+
+// What one node carries at a time. KAD-6.
+const (
+	// MaxInFlight (G) caps outbound requests of all operations together; the
+	// driver has as many workers, so an effect never waits for one.
+	MaxInFlight = 256
+	// MinShare is what every running operation is granted of it, so at most
+	// MaxInFlight/MinShare run and their bound counts with α = MinShare.
+	MinShare = 2
+	// MaxQueued caps operations that wait for a place; more are refused.
+	MaxQueued = 1024
+	// MaxZombies and MaxZombiesPerPeer cap calls that ignored their deadline.
+	MaxZombies        = 128
+	MaxZombiesPerPeer = 2
+	// ZombieGrace is how long after its deadline a call counts as ignoring it.
+	ZombieGrace = 100 * time.Millisecond
+	// MaxAddrs is how many addresses of one peer are kept and served.
+	MaxAddrs = 8
+	// AdmissionProbes is how many newly met servers are checked at a time
+	// before they may enter the table.
+	AdmissionProbes = 16
+	// BookSlack is how many contacts that nobody holds may linger.
+	BookSlack = 1024
+	// FactBuffer is how many facts a slow reader may fall behind.
+	FactBuffer = 1024
+)
+
+// Clocks. KAD-7.
+const (
+	// ClockCheck is how often the wall clock is compared with the monotonic
+	// one, which stops while a Linux machine sleeps.
+	ClockCheck = 5 * time.Second
+	// ClockGap is the difference that counts as a jump.
+	ClockGap = 2 * time.Second
+)
+
+// The routing table. KAD-8.
+const (
+	// Replacements is how many candidates a bucket remembers beyond its size.
+	Replacements = 8
+	// MaxPerGroup and MaxPerGroupBucket cap the contacts of one IP group in
+	// the whole table and in one bucket (go-libp2p-kad-dht: 3 and 2).
+	MaxPerGroup       = 3
+	MaxPerGroupBucket = 2
+)
+
+// The wire and the server. KAD-9.
+const (
+	// MaxMessage is the greatest frame of /ipfs/kad/1.0.0 (4 MiB, go-libp2p's
+	// network.MessageSizeMax), for answers that carry records.
+	MaxMessage = 4 << 20
+	// MaxRequest is the greatest inbound FIND_NODE or PING, and the greatest
+	// answer to one that is read: 40 peers of 8 addresses are under 32 KiB.
+	MaxRequest = 64 << 10
+	// MaxKey is the longest key of a request that is served.
+	MaxKey = 1024
+	// MaxProviderKey is the longest key of a provider record.
+	MaxProviderKey = 80
+	// MaxPeersRead is how many peers of one list are decoded: k and the
+	// target itself, twice over, as js-libp2p may list them.
+	MaxPeersRead = 2 * (K + 1)
+	// MaxAddrLen is the longest single multiaddr that is kept.
+	MaxAddrLen = 512
+	// MaxPeerAddrs is how many bytes of addresses of one peer are sent and
+	// read: 8 KiB, as go-libp2p-kad-dht trims them.
+	MaxPeerAddrs = 8 << 10
+	// MaxID is the longest peer ID; an Ed25519 one is 38 bytes, RSA 34.
+	MaxID = 128
+	// IdleStream is how long an inbound stream may stay silent.
+	IdleStream = 60 * time.Second
+	// ServeDeadline is what reading one begun request, and writing its
+	// answer, may each take.
+	ServeDeadline = 10 * time.Second
+	// StreamsPerConn and StreamsTotal cap inbound streams.
+	StreamsPerPeer = 32
+	StreamsTotal   = 2048
+	// CloseDeadline is how long Close waits for what it has cut.
+	CloseDeadline = 2 * time.Second
+)
