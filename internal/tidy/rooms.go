@@ -1,0 +1,111 @@
+package tidy
+
+import (
+	"slices"
+	"strings"
+)
+
+// Room is one package, or a family of them, and what it may import. The
+// standard library is open to every room; what the ground floor may not take
+// from it stands in ground.go.
+type Room struct {
+	Path   string   // a folder, or "folder/*" for each folder below it
+	Uses   []string // rooms of the house, in the same form
+	Others []string // other people's packages, with what lies below them
+}
+
+// What several rooms take from other people.
+var (
+	libp2p = []string{
+		"github.com/libp2p/go-libp2p", "github.com/multiformats/go-multiaddr",
+		"github.com/multiformats/go-multihash", "github.com/multiformats/go-multistream",
+		"github.com/ipfs/go-cid",
+	}
+	protowire  = []string{"google.golang.org/protobuf/encoding/protowire"}
+	boxo       = []string{"github.com/ipfs/boxo", "github.com/ipfs/go-cid", "github.com/libp2p/go-libp2p/core"}
+	telemetry  = []string{"github.com/prometheus/client_golang", "go.opentelemetry.io/otel"}
+	commandUse = []string{
+		"github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/BurntSushi/toml",
+		"github.com/coreos/go-systemd", "charm.land", "golang.org/x/term",
+	}
+	// testOnly may be imported by tests and by the rooms that exist for tests.
+	testOnly = []string{
+		"pgregory.net/rapid", "go.uber.org/goleak", "github.com/google/go-cmp",
+		"github.com/cockroachdb/datadriven", "github.com/rogpeppe/go-internal",
+		"google.golang.org/protobuf", // the judge of core/wire
+	}
+)
+
+// Rooms is the import map: the tree of docs/ARCHITECTURE.md with its right
+// column. The first line that fits a folder holds.
+var Rooms = []Room{
+	// The front door.
+	{Path: ".", Uses: []string{"core/*", "store", "store/memory", "internal/invariant"}, Others: libp2p},
+
+	// The ground floor.
+	{Path: "core/params"},
+	{Path: "core/mono"},
+	{Path: "core/key"},
+	{Path: "core/contact", Uses: []string{"core/key", "core/params"}},
+	{Path: "core/record", Uses: []string{"core/key", "core/contact", "core/params"}},
+	{Path: "core/wire", Uses: []string{"core/contact", "core/record", "core/params"}, Others: protowire},
+	{Path: "core/table", Uses: []string{"core/key", "core/contact", "core/mono", "core/params"}},
+	{Path: "core/lookup", Uses: []string{"core/key", "core/contact", "core/mono", "core/params"}},
+	{Path: "core/boot", Uses: []string{"core/key", "core/contact", "core/mono", "core/params"}},
+	{Path: "core/republish", Uses: []string{"core/key", "core/mono", "core/params"}},
+	{Path: "core/server", Uses: []string{
+		"core/key", "core/contact", "core/record", "core/table", "core/wire", "core/params",
+	}},
+	{Path: "core/engine", Uses: []string{"core/*", "internal/invariant"}},
+
+	// The other world, under the rules of the ground floor.
+	{Path: "sim", Uses: []string{"core/*", "internal/invariant"}},
+
+	// The first floor.
+	{Path: "store", Uses: []string{"core/*"}},
+	{Path: "store/*", Uses: []string{"core/*", "store"}, Others: []string{
+		"go.etcd.io/bbolt", "github.com/cockroachdb/pebble", "github.com/ipfs/go-datastore",
+	}},
+	{Path: "validate/ipns", Uses: []string{"."}, Others: boxo},
+	{Path: "crawl", Uses: []string{"core/*"}},
+	{Path: "delegated", Uses: []string{"."}, Others: slices.Concat(libp2p, boxo)},
+	{Path: "telemetry", Uses: []string{".", "core/*"}, Others: telemetry},
+	{Path: "dashboard", Uses: []string{".", "core/*"}},
+	{Path: "bench", Uses: []string{".", "core/*", "sim", "internal/*"}, Others: libp2p},
+
+	// The roof knows everything.
+	{
+		Path:   "cmd/waymark",
+		Uses:   []string{".", "core/*", "store/*", "validate/*", "crawl", "delegated", "telemetry", "dashboard", "sim", "internal/fault"},
+		Others: slices.Concat(libp2p, commandUse, telemetry),
+	},
+
+	// What the house needs and nobody outside may import.
+	{Path: "internal/tidy"},
+	{Path: "internal/invariant"},
+	{Path: "internal/mutate", Uses: []string{"core/*", "sim"}},
+	{Path: "internal/fault", Uses: []string{"core/*"}, Others: slices.Concat(libp2p, []string{"github.com/libp2p/go-yamux"})},
+	{Path: "internal/testkit", Uses: []string{".", "core/*", "internal/fault"}, Others: slices.Concat(libp2p, testOnly)},
+}
+
+// roomOf returns the line of the map for a folder.
+func roomOf(folder string) (Room, bool) {
+	i := slices.IndexFunc(Rooms, func(r Room) bool { return fits(r.Path, folder) })
+	if i < 0 {
+		return Room{}, false
+	}
+	return Rooms[i], true
+}
+
+// fits reports whether a folder is meant by a pattern of the map.
+func fits(pattern, folder string) bool {
+	if family, ok := strings.CutSuffix(pattern, "/*"); ok {
+		return strings.HasPrefix(folder, family+"/")
+	}
+	return folder == pattern
+}
+
+// onGroundFloor reports whether a folder lives by the rules of the ground floor.
+func onGroundFloor(folder string) bool {
+	return fits("core/*", folder) || folder == "sim" || fits("sim/*", folder)
+}
