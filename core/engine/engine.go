@@ -3,15 +3,29 @@ package engine
 import (
 	"iter"
 	"math/rand/v2"
+	"slices"
+	"time"
 
 	"github.com/waymark-dht/waymark/core/contact"
+	"github.com/waymark-dht/waymark/core/key"
+	"github.com/waymark-dht/waymark/core/lookup"
 	"github.com/waymark-dht/waymark/core/mono"
+	"github.com/waymark-dht/waymark/core/params"
+	"github.com/waymark-dht/waymark/core/table"
+	"github.com/waymark-dht/waymark/core/wire"
 )
 
 // Config is what an engine may be told. The zero value works.
 type Config struct {
-	Seeds []Seed // whom to ask when nobody is known
-	Paths int    // disjoint paths of a lookup; default 1
+	Seeds  []Seed        // whom to ask when nobody is known
+	Paths  int           // disjoint paths of a lookup; default 1, at most params.MaxPaths
+	Lookup lookup.Config // numbers of a lookup; the zero value takes lookup.Defaults(Paths)
+	Table  table.Config  // sizes and diversity limits of the table
+	// Terse leaves out the facts about single requests, which a simulation of
+	// many nodes has no use for.
+	Terse bool
+	// Deadline is what a lookup is given; default params.OpDeadline.
+	Deadline time.Duration
 }
 
 // Seed is one bootstrap peer: a contact, or a name that resolves to some.
@@ -21,22 +35,230 @@ type Seed struct {
 }
 
 // Engine is the whole node. Not safe for concurrent use; its driver owns it.
-type Engine struct{}
+//
+// Whatever it has asked for is in attempts, each with an owner, and each
+// operation is in ops, with a bound: what is in neither does not exist.
+type Engine struct {
+	cfg  Config
+	self *contact.Info
+	book *contact.Book
+	tab  *table.Table
+	src  *rand.PCG
+	rng  *rand.Rand
+	now  mono.Now
 
-// New returns an engine for the node with the given ID.
-func New(cfg Config, self *contact.Info, book *contact.Book, rng *rand.Rand) *Engine {
-	return &Engine{}
+	patience lookup.Patience
+	memory   lookup.Memory
+	warm     map[contact.ID]bool // who is connected
+	seeds    []contact.Handle    // the seeds that are contacts, held
+
+	ops       []*op // running and queued, in the order in which they were started
+	byID      map[OpID]*op
+	queued    []OpID // of them, those that wait for a place, the first come first
+	committed int    // places that running operations use or are granted
+	share     int    // requests in flight that one operation is granted now
+	children  OpID
+
+	attempts map[AttemptID]attempt
+	last     AttemptID
+	admit    admission
+
+	effects []Effect
+	nextEff int
+	facts   []Fact
+	changed bool // the table, since the last Publish
+	closed  bool
 }
 
-// Step tells the engine what happened, and when. It never blocks.
-func (e *Engine) Step(now mono.Now, ev Event) {}
+// New returns an engine for the node self. All contacts live in book; all its
+// choices follow from seed.
+func New(cfg Config, self *contact.Info, book *contact.Book, seed uint64) *Engine {
+	if cfg.Lookup.K == 0 {
+		cfg.Lookup = lookup.Defaults(cfg.Paths)
+	}
+	if cfg.Deadline == 0 {
+		cfg.Deadline = params.OpDeadline
+	}
+	src := rand.NewPCG(seed, 0)
+	e := &Engine{
+		cfg: cfg, self: self, book: book, tab: table.New(self.Key, book, cfg.Table),
+		src: src, rng: rand.New(src), warm: make(map[contact.ID]bool),
+		byID: make(map[OpID]*op), attempts: make(map[AttemptID]attempt), share: params.LookupSlots,
+	}
+	for _, s := range cfg.Seeds {
+		if s.Peer != nil && s.Peer.ID != self.ID {
+			h, _ := book.Intern(s.Peer)
+			book.Hold(h)
+			e.seeds = append(e.seeds, h)
+		}
+	}
+	return e
+}
+
+// Step tells the engine what happened, and when. It never blocks. What follows
+// from it waits in Next, Wake and Facts.
+func (e *Engine) Step(now mono.Now, ev Event) {
+	if e.closed {
+		return
+	}
+	e.now = now
+	e.apply(ev)
+	e.expire()
+	e.startQueued()
+	e.startProbes()
+	if e.changed {
+		e.changed = false
+		e.effects = append(e.effects, Publish{})
+	}
+	e.book.Sweep(params.BookSlack)
+}
+
+// apply carries one event to whom it concerns.
+func (e *Engine) apply(ev Event) {
+	switch ev := ev.(type) {
+	case StartLookup:
+		e.startLookup(ev)
+	case StartBootstrap:
+		e.startBootstrap(ev)
+	case StartPing:
+		e.startPing(ev)
+	case Cancel:
+		e.cancel(ev.Op)
+	case Answered:
+		e.answered(ev)
+	case Failed:
+		e.failed(ev)
+	case Resolved:
+		e.resolved(ev)
+	case Connected:
+		e.warm[ev.Peer] = true
+	case Disconnected:
+		delete(e.warm, ev.Peer)
+	case Met:
+		e.met(ev.Peer)
+	case Withdrawn:
+		e.withdrawn(ev.Peer)
+	case Vouched:
+		e.vouched(ev.Peer)
+	case ClockJumped:
+		e.suspended()
+	case NetworkChanged, Tick:
+	case Shutdown:
+		e.shutdown()
+	}
+}
+
+// expire ticks every operation whose deadline, or whose attempts' deadline,
+// has come. Operations that end meanwhile leave the list.
+func (e *Engine) expire() {
+	for _, o := range e.due() {
+		if e.byID[o.id] == o {
+			e.tick(o)
+		}
+	}
+	e.expireProbes()
+}
+
+// due returns the operations that have something to expire now.
+func (e *Engine) due() (due []*op) {
+	for _, o := range e.ops {
+		if o.wake.Due(e.now.Mono) {
+			due = append(due, o)
+		}
+	}
+	return due
+}
 
 // Next returns what must be carried out next, in order, until there is nothing.
-func (e *Engine) Next() (Effect, bool) { return nil, false }
+func (e *Engine) Next() (Effect, bool) {
+	if e.nextEff == len(e.effects) {
+		clear(e.effects)
+		e.effects, e.nextEff = e.effects[:0], 0
+		return nil, false
+	}
+	e.nextEff++
+	return e.effects[e.nextEff-1], true
+}
 
 // Wake returns when the engine wants a Tick at the latest, and false if it
 // waits for nothing.
-func (e *Engine) Wake() (mono.Time, bool) { return 0, false }
+func (e *Engine) Wake() (mono.Time, bool) {
+	wake := e.probesWake()
+	for _, o := range e.ops {
+		wake = mono.Earlier(wake, o.wake)
+	}
+	return wake, wake != mono.Never
+}
 
 // Facts returns what was noticed since the last call, in order.
-func (e *Engine) Facts() iter.Seq[Fact] { return func(func(Fact) bool) {} }
+func (e *Engine) Facts() iter.Seq[Fact] {
+	return func(yield func(Fact) bool) {
+		facts := e.facts
+		e.facts = nil
+		for i, f := range facts {
+			if !yield(f) {
+				e.facts = append(facts[i+1:], e.facts...)
+				return
+			}
+		}
+		if e.facts == nil {
+			clear(facts)
+			e.facts = facts[:0]
+		}
+	}
+}
+
+// Snapshot returns the table as the server may read it, on any goroutine. Each
+// contact's encoded form is made once and kept.
+func (e *Engine) Snapshot() *table.Snapshot {
+	for h := range e.tab.All {
+		if info := e.book.Info(h); info.Wire == nil {
+			coded := *info
+			coded.Wire = wire.EncodeContact(info)
+			e.book.Replace(h, &coded)
+		}
+	}
+	return e.tab.Snapshot()
+}
+
+// Table returns the table, to be read between steps by the engine's owner.
+func (e *Engine) Table() *table.Table { return e.tab }
+
+// Self returns the node's own contact.
+func (e *Engine) Self() *contact.Info { return e.self }
+
+// NearestTo appends the contacts of the table nearest to a key, at most n.
+func (e *Engine) NearestTo(dst []contact.Handle, to key.Key, n int) []contact.Handle {
+	return e.tab.Nearest(dst, to, n)
+}
+
+// Idle reports whether nothing is under way: no operation, no attempt.
+func (e *Engine) Idle() bool { return len(e.ops) == 0 && len(e.attempts) == 0 }
+
+// Clone returns an independent copy, in which events can be tried out.
+func (e *Engine) Clone() *Engine {
+	c := *e
+	src := *e.src
+	c.src, c.rng = &src, rand.New(&src)
+	c.book = e.book.Clone()
+	c.tab = e.tab.Clone(c.book)
+	c.memory = e.memory.Clone()
+	c.warm, c.attempts = cloneMap(e.warm), cloneMap(e.attempts)
+	c.seeds, c.queued = slices.Clone(e.seeds), slices.Clone(e.queued)
+	c.effects, c.facts = slices.Clone(e.effects), slices.Clone(e.facts)
+	c.admit = e.admit.clone()
+	c.ops, c.byID = make([]*op, len(e.ops)), make(map[OpID]*op, len(e.ops))
+	for i, o := range e.ops {
+		c.ops[i] = o.clone()
+		c.byID[o.id] = c.ops[i]
+	}
+	return &c
+}
+
+func cloneMap[K comparable, V any](m map[K]V) map[K]V {
+	c := make(map[K]V, len(m))
+	for k, v := range m {
+		c[k] = v
+	}
+	return c
+}

@@ -159,6 +159,14 @@ type (
 		Reason string
 	}
 
+	// BecameReady says that a bootstrap has made the node useful: its walk for
+	// the node itself converged. What is still refreshed goes on.
+	BecameReady struct {
+		At    mono.Time
+		Op    OpID
+		Table int // contacts in the table
+	}
+
 	// TableChanged says who entered or left the table, and why.
 	TableChanged struct {
 		At     mono.Time
@@ -176,6 +184,7 @@ func (RequestEnded) fact() {}
 func (Progressed) fact()   {}
 func (OpEnded) fact()      {}
 func (Refused) fact()      {}
+func (BecameReady) fact()  {}
 func (TableChanged) fact() {}
 
 // Open is what one running operation looks like from outside: promise 3.

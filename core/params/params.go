@@ -163,10 +163,29 @@ const (
 const (
 	// Replacements is how many candidates a bucket remembers beyond its size.
 	Replacements = 8
-	// MaxPerGroup and MaxPerGroupBucket cap the contacts of one IP group in
-	// the whole table and in one bucket (go-libp2p-kad-dht: 3 and 2).
+	// MaxPerGroup and MaxPerGroupBucket cap the contacts of one IP group
+	// (go-libp2p-kad-dht: 3 in the table, 2 in a bucket). They do not grow
+	// with the big top buckets: the public network has thousands of groups,
+	// and a bucket of 128 needs 64 of them. But MaxPerGroup counts twice: once
+	// for the buckets larger than K together and once for the rest. With one
+	// count the 224 places of the top buckets use up a popular group, and its
+	// contacts next to the node, which nobody can replace, are refused. Six of
+	// some 360 places is the share of a group that 3 of 180 would be.
 	MaxPerGroup       = 3
 	MaxPerGroupBucket = 2
+	// ProximityPopulation: a faster contact takes the place of a slower one
+	// only in buckets that could be filled so many times over; in smaller
+	// ones the choice costs recall (simulation).
+	ProximityPopulation = 8
+	// ProximityPercent is how much of the slower one's round-trip time the
+	// faster one may have: jitter, some 5 %, must not swap them to and fro.
+	ProximityPercent = 75
+	// RTTUnit is the grain of the round-trip times in a table: 16 bits of it
+	// are 6.5 s, more than the longest hard deadline (HardSlow).
+	RTTUnit = 100 * time.Microsecond
+	// UsefulUnit is the grain of the moments when contacts last answered: 15
+	// bits of it are 11 days, a thousand times RefreshEvery.
+	UsefulUnit = 30 * time.Second
 )
 
 // The wire and the server. KAD-9.
@@ -174,9 +193,20 @@ const (
 	// MaxMessage is the greatest frame of /ipfs/kad/1.0.0 (4 MiB, go-libp2p's
 	// network.MessageSizeMax), for answers that carry records.
 	MaxMessage = 4 << 20
-	// MaxRequest is the greatest inbound FIND_NODE or PING, and the greatest
-	// answer to one that is read: 40 peers of 8 addresses are under 32 KiB.
+	// MaxRequest is the greatest inbound FIND_NODE or PING: 64 KiB, against
+	// the 40 bytes of an honest one, so that padding for privacy still fits.
 	MaxRequest = 64 << 10
+	// MaxAnswer is the greatest answer to a FIND_NODE or PING that is read.
+	// k+1 peers with the 8 KiB of addresses that go-libp2p-kad-dht sends of
+	// each make 170 KiB; an honest answer above MaxRequest does occur.
+	MaxAnswer = 256 << 10
+	// ReadChunk is what is allocated for a frame before any of it has come;
+	// each further piece doubles it, so that memory follows the bytes
+	// received and never the length announced.
+	ReadChunk = 4 << 10
+	// EmptyReads is how often in a row a stream may hand over nothing without
+	// an error before it counts as broken (as in package bufio).
+	EmptyReads = 100
 	// MaxKey is the longest key of a request that is served.
 	MaxKey = 1024
 	// MaxProviderKey is the longest key of a provider record.
@@ -191,6 +221,9 @@ const (
 	MaxPeerAddrs = 8 << 10
 	// MaxID is the longest peer ID; an Ed25519 one is 38 bytes, RSA 34.
 	MaxID = 128
+	// MaxInlineKey is the longest public key that a peer ID holds as it is
+	// (libp2p specification, "Peer IDs"); a longer one is hashed.
+	MaxInlineKey = 42
 	// IdleStream is how long an inbound stream may stay silent.
 	IdleStream = 60 * time.Second
 	// ServeDeadline is what reading one begun request, and writing its
@@ -202,3 +235,21 @@ const (
 	// CloseDeadline is how long Close waits for what it has cut.
 	CloseDeadline = 2 * time.Second
 )
+
+// OutageFailures is how many attempts in a row, none answered between them,
+// make an outage of our own once they span OutageGroups. Beside a third of
+// dead peers, twelve failures in a row come by chance once in 500 000. KAD-4.
+const OutageFailures = 12
+
+// DriverLead is how much earlier than the engine the driver gives up an
+// attempt, so that the outcome says in which phase it failed: a dozen
+// scheduling delays of a busy two-core machine. KAD-3.
+const DriverLead = 25 * time.Millisecond
+
+// LookupSlots is what lookups may have in flight together: MaxInFlight less
+// what bootstrap probes and admission probes may need beside them. KAD-6.
+const LookupSlots = MaxInFlight - ProbeWidth - AdmissionProbes
+
+// AdmissionQueue is how many newly met servers may wait for their check; the
+// next ones are ignored, and met again by a later lookup. KAD-6.
+const AdmissionQueue = 4 * AdmissionProbes

@@ -1,0 +1,435 @@
+// Package boot is the way into the network and back: whom to try, in which order, and when it has to be enough.
+//
+// It may not know messages, the table's insides or how a lookup walks; it asks for probes, names and
+// walks and is told how they ended. Start reading at [Planner.Step].
+package boot
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/waymark-dht/waymark/core/contact"
+	"github.com/waymark-dht/waymark/core/mono"
+	"github.com/waymark-dht/waymark/core/params"
+)
+
+// Env is what a planner asks the rest of the node, at the moment of a step.
+type Env interface {
+	// Patience returns how long a probe of the contact may take in all.
+	Patience(h contact.Handle) (soft, hard time.Duration)
+	// Deepest returns the index of the deepest bucket that is not empty, or
+	// -1 for an empty table.
+	Deepest() int
+	// Full reports whether the table holds as many contacts as it could,
+	// at most k: those that have answered this node.
+	Full() bool
+}
+
+// Plan says what a bootstrap begins with.
+type Plan struct {
+	Remembered []contact.Handle // contacts of an earlier life; at most params.MaxRemembered are asked
+	Seeds      []contact.Handle // at most params.MaxSeeds are asked
+	Names      []string         // seeds that DNS must resolve first
+	Deadline   mono.Time        // of the whole
+}
+
+// Attempt names one thing that a planner has asked for. Its outcome repeats
+// it; an outcome that names nothing under way is a no-op.
+type Attempt uint32
+
+// ActionKind tells the kinds of Action apart.
+type ActionKind uint8
+
+// What a planner can want.
+const (
+	Probe   ActionKind = iota // ask one contact; the outcome comes back by Deadline
+	Resolve                   // turn Name into contacts by Deadline
+	Walk                      // a lookup for the node itself (Bucket -1) or into a bucket
+	Drop                      // nobody waits for Attempt any longer
+)
+
+// Self is the Bucket of the walk for the node's own key.
+const Self = -1
+
+// Action is something that the planner wants done.
+type Action struct {
+	Kind     ActionKind
+	Attempt  Attempt
+	Peer     contact.Handle
+	Name     string
+	Bucket   int
+	Deadline mono.Time
+	Expired  bool // Drop: the attempt's deadline came
+}
+
+// What tells the kinds of Event apart.
+type What uint8
+
+// What can happen to a planner.
+const (
+	Tick     What = iota // time passed
+	Answered             // a probe was answered
+	Failed               // a probe or a name failed; Failure and Reason say how
+	Resolved             // a name resolved to Peers
+	Walked               // a walk ended; Step says how it went
+	Cancel               // end now
+)
+
+// Event is something that happened, told to Step.
+type Event struct {
+	What    What
+	Attempt Attempt
+	Peers   []contact.Handle
+	Failure contact.Failure
+	Reason  string
+	Step    Step // Walked: Asked, Answered, Failures, Reason and End of the walk
+}
+
+// End says how a step, or the whole, came out.
+type End uint8
+
+// The ends of a step and of a bootstrap.
+const (
+	Running End = iota
+	Done        // it did what it was for
+	Nobody      // nobody answered
+	Late        // its deadline came
+	Cut         // it was cancelled
+)
+
+// Step is one step of a bootstrap: for the report, and for those who watch.
+type Step struct {
+	Name     string // "names", "seeds", "self", "bucket 3"
+	End      End
+	Asked    int
+	Answered int
+	Failures contact.Failures
+	Reason   string // one line of evidence: the last failure's
+	Began    mono.Time
+	Ended    mono.Time
+}
+
+// Planner runs one bootstrap. It is never idle: while it is not done, something
+// that it asked for is under way and has a deadline.
+type Planner struct {
+	deadline mono.Time
+	queue    []contact.Handle // still to be probed, in order
+	tried    []contact.Handle // every contact ever queued
+	names    []string         // still to be resolved
+	buckets  []int            // still to be refreshed
+	open     []attempt
+
+	steps    []Step // finished, in the order in which they ended
+	nameStep Step
+	seedStep Step
+	planned  int // steps known of, finished or not
+
+	ready   bool
+	walked  bool // the walk for the node itself has begun
+	filled  bool // and has ended, so that the buckets are known
+	end     End
+	last    Attempt
+	actions []Action
+	next    int
+}
+
+// attempt is one thing under way.
+type attempt struct {
+	id    Attempt
+	kind  ActionKind
+	step  Step // of a walk
+	hard  mono.Time
+	peer  contact.Handle
+	name  string
+	since mono.Time
+}
+
+// New returns a planner that has not begun; its first Step begins it.
+func New(plan Plan) *Planner {
+	p := &Planner{deadline: plan.Deadline, names: slices.Clone(plan.Names), planned: 1}
+	if len(p.names) > 0 {
+		p.planned++
+	}
+	p.planned++ // the seeds; the other is the walk for the node itself
+	p.enqueue(plan.Remembered, params.MaxRemembered)
+	p.enqueue(plan.Seeds, params.MaxSeeds)
+	p.nameStep.Name, p.seedStep.Name = "names", "seeds"
+	return p
+}
+
+// enqueue adds contacts to be probed, each once and at most limit of them.
+func (p *Planner) enqueue(hs []contact.Handle, limit int) {
+	for _, h := range hs {
+		if limit == 0 {
+			return
+		}
+		if !slices.Contains(p.tried, h) {
+			p.queue, p.tried, limit = append(p.queue, h), append(p.tried, h), limit-1
+		}
+	}
+}
+
+// Step tells the planner what happened at now, in the fixed order: apply the
+// outcome, expire all that is due, then begin what can begin. It reports
+// whether the event named something under way.
+func (p *Planner) Step(now mono.Time, ev Event, env Env) bool {
+	if p.end != Running {
+		return false
+	}
+	hit := p.apply(now, ev, env)
+	if ev.What == Cancel {
+		p.finish(now, Cut)
+		return true
+	}
+	p.expire(now)
+	if p.deadline.Due(now) {
+		p.finish(now, Late)
+		return hit
+	}
+	p.begin(now, env)
+	p.conclude(now)
+	return hit
+}
+
+// apply stores one outcome.
+func (p *Planner) apply(now mono.Time, ev Event, env Env) bool {
+	if ev.What == Tick || ev.What == Cancel {
+		return false
+	}
+	a, ok := p.take(ev.Attempt)
+	if !ok {
+		return false
+	}
+	switch {
+	case a.kind == Walk:
+		p.walkEnded(now, a, ev.Step, env)
+	case a.kind == Resolve && ev.What == Resolved:
+		p.nameStep.Answered++
+		p.enqueue(ev.Peers, params.MaxSeeds)
+	case a.kind == Probe && ev.What == Answered:
+		p.seedStep.Answered++
+	default:
+		p.failed(a, ev.Failure, ev.Reason)
+	}
+	return true
+}
+
+// failed counts an attempt that led nowhere.
+func (p *Planner) failed(a attempt, how contact.Failure, reason string) {
+	step := &p.seedStep
+	if a.kind == Resolve {
+		step = &p.nameStep
+	}
+	step.Failures[how]++
+	if reason != "" {
+		step.Reason = reason
+	}
+}
+
+// walkEnded files the step of a walk. The end of the walk for the node itself,
+// however it came out, opens the buckets: a refresh does not depend on it.
+func (p *Planner) walkEnded(now mono.Time, a attempt, how Step, env Env) {
+	how.Name, how.Began, how.Ended = a.step.Name, a.since, now
+	p.steps = append(p.steps, how)
+	if p.filled {
+		return
+	}
+	p.filled = true
+	p.ready = how.End == Done && env.Full()
+	for b := 0; b <= min(env.Deepest(), params.Buckets-1); b++ {
+		p.buckets = append(p.buckets, b)
+	}
+	p.planned += len(p.buckets)
+}
+
+// take removes an attempt from those under way.
+func (p *Planner) take(id Attempt) (attempt, bool) {
+	for i, a := range p.open {
+		if a.id == id {
+			p.open = slices.Delete(p.open, i, i+1)
+			return a, true
+		}
+	}
+	return attempt{}, false
+}
+
+// expire ends everything under way whose deadline is due: no outcome may be
+// relied upon to arrive.
+func (p *Planner) expire(now mono.Time) {
+	for i := 0; i < len(p.open); {
+		a := p.open[i]
+		if !a.hard.Due(now) {
+			i++
+			continue
+		}
+		p.open = slices.Delete(p.open, i, i+1)
+		p.actions = append(p.actions, Action{Kind: Drop, Attempt: a.id, Expired: true})
+		if a.kind == Walk {
+			p.steps = append(p.steps, Step{Name: a.step.Name, End: Late, Began: a.since, Ended: now})
+			p.filled = true
+			continue
+		}
+		p.failed(a, contact.Silent, "")
+	}
+}
+
+// begin starts whatever may start now.
+func (p *Planner) begin(now mono.Time, env Env) {
+	if p.last == 0 {
+		p.nameStep.Began, p.seedStep.Began = now, now
+	}
+	for _, name := range p.names {
+		p.nameStep.Asked++
+		p.start(now, attempt{kind: Resolve, name: name, hard: now.Add(params.DNSDeadline)}, 0)
+	}
+	p.names = nil
+	for !p.walked && len(p.queue) > 0 && p.count(Probe) < params.ProbeWidth && p.seedStep.Answered == 0 {
+		h := p.queue[0]
+		p.queue = p.queue[1:]
+		_, hard := env.Patience(h)
+		p.seedStep.Asked++
+		p.start(now, attempt{kind: Probe, peer: h, hard: now.Add(hard)}, 0)
+	}
+	if !p.walked && p.mayWalk(env) {
+		p.walked = true
+		p.start(now, attempt{kind: Walk, step: Step{Name: "self"}, hard: p.deadline}, Self)
+	}
+	for p.filled && len(p.buckets) > 0 && p.count(Walk) < params.RefreshWidth {
+		b := p.buckets[0]
+		p.buckets = p.buckets[1:]
+		p.start(now, attempt{kind: Walk, step: Step{Name: fmt.Sprintf("bucket %d", b)}, hard: p.deadline}, b)
+	}
+}
+
+// mayWalk reports whether the walk for the node itself can begin: somebody has
+// answered, or nobody is left to be probed but the table knows somebody.
+func (p *Planner) mayWalk(env Env) bool {
+	if p.seedStep.Answered > 0 {
+		return true
+	}
+	return len(p.queue) == 0 && p.count(Probe) == 0 && p.count(Resolve) == 0 && env.Deepest() >= 0
+}
+
+// start puts an attempt under way.
+func (p *Planner) start(now mono.Time, a attempt, bucket int) {
+	p.last++
+	a.id, a.since, a.hard = p.last, now, mono.Earlier(a.hard, p.deadline)
+	p.open = append(p.open, a)
+	p.actions = append(p.actions, Action{
+		Kind: a.kind, Attempt: a.id, Peer: a.peer, Name: a.name, Bucket: bucket, Deadline: a.hard,
+	})
+}
+
+// count returns how many attempts of a kind are under way.
+func (p *Planner) count(kind ActionKind) (n int) {
+	for _, a := range p.open {
+		if a.kind == kind {
+			n++
+		}
+	}
+	return n
+}
+
+// conclude files the steps that have ended and ends the bootstrap when nothing
+// is under way, which means that nothing could be begun either.
+func (p *Planner) conclude(now mono.Time) {
+	if p.nameStep.Asked > 0 && p.nameStep.Ended == 0 && p.count(Resolve) == 0 {
+		p.file(now, &p.nameStep)
+	}
+	if p.seedStep.Ended == 0 && p.count(Probe) == 0 && p.count(Resolve) == 0 && (p.walked || len(p.queue) == 0) {
+		p.file(now, &p.seedStep)
+	}
+	if len(p.open) > 0 {
+		return
+	}
+	if p.walked {
+		p.finish(now, Done)
+	} else {
+		p.finish(now, Nobody)
+	}
+}
+
+// file appends a step that has ended to the report.
+func (p *Planner) file(now mono.Time, s *Step) {
+	s.Ended, s.End = now, Done
+	if s.Answered == 0 {
+		s.End = Nobody
+	}
+	p.steps = append(p.steps, *s)
+}
+
+// finish ends the bootstrap in this very step. Steps that it cuts off are in
+// the report too, with the reason.
+func (p *Planner) finish(now mono.Time, why End) {
+	for _, a := range p.open {
+		p.actions = append(p.actions, Action{Kind: Drop, Attempt: a.id})
+		if a.kind == Walk {
+			p.steps = append(p.steps, Step{Name: a.step.Name, End: why, Began: a.since, Ended: now})
+		}
+	}
+	for _, s := range []*Step{&p.nameStep, &p.seedStep} {
+		if s.Ended == 0 && s.Asked > 0 {
+			s.Ended, s.End = now, why
+			p.steps = append(p.steps, *s)
+		}
+	}
+	p.open, p.queue, p.names, p.buckets = nil, nil, nil, nil
+	p.end = why
+}
+
+// Next returns the next thing to do, in order, until there is nothing.
+func (p *Planner) Next() (Action, bool) {
+	if p.next == len(p.actions) {
+		p.actions, p.next = p.actions[:0], 0
+		return Action{}, false
+	}
+	p.next++
+	return p.actions[p.next-1], true
+}
+
+// Wake returns when the planner wants a Tick at the latest, and false once it
+// is done.
+func (p *Planner) Wake() (mono.Time, bool) {
+	if p.end != Running {
+		return 0, false
+	}
+	wake := p.deadline
+	for _, a := range p.open {
+		wake = mono.Earlier(wake, a.hard)
+	}
+	return wake, true
+}
+
+// End returns how the bootstrap came out, or Running.
+func (p *Planner) End() End { return p.end }
+
+// Ready reports whether the walk for the node itself converged and the table
+// was as full as it could be: the node is useful, whatever is still refreshed.
+func (p *Planner) Ready() bool { return p.ready }
+
+// Steps returns the steps that have ended, in the order in which they did, and
+// how many are still to come as far as is known.
+func (p *Planner) Steps() (done []Step, remaining int) {
+	return p.steps, max(0, p.planned-len(p.steps))
+}
+
+// Waiting calls f with everything under way, the oldest first.
+func (p *Planner) Waiting(f func(id Attempt, kind ActionKind, peer contact.Handle, what string, since, hard mono.Time)) {
+	for _, a := range p.open {
+		what := a.name
+		if a.kind == Walk {
+			what = a.step.Name
+		}
+		f(a.id, a.kind, a.peer, what, a.since, a.hard)
+	}
+}
+
+// Clone returns an independent copy.
+func (p *Planner) Clone() *Planner {
+	c := *p
+	c.queue, c.tried, c.names = slices.Clone(p.queue), slices.Clone(p.tried), slices.Clone(p.names)
+	c.buckets, c.open = slices.Clone(p.buckets), slices.Clone(p.open)
+	c.steps, c.actions = slices.Clone(p.steps), slices.Clone(p.actions)
+	return &c
+}

@@ -1,0 +1,138 @@
+package engine
+
+import (
+	"slices"
+
+	"github.com/waymark-dht/waymark/core/contact"
+	"github.com/waymark-dht/waymark/core/mono"
+	"github.com/waymark-dht/waymark/core/params"
+)
+
+// admission checks servers that somebody met, and replacements that a failure
+// called up, before they count: nobody is in the table who has not answered.
+type admission struct {
+	waiting []contact.Handle // held
+	open    []probing
+}
+
+// probing is one check under way.
+type probing struct {
+	attempt AttemptID
+	hard    mono.Time
+}
+
+func (a *admission) clone() admission {
+	return admission{waiting: slices.Clone(a.waiting), open: slices.Clone(a.open)}
+}
+
+// met hears of a server that is connected to us.
+func (e *Engine) met(info *contact.Info) {
+	if info.ID == e.self.ID {
+		return
+	}
+	h, _ := e.book.Intern(info)
+	if !e.tab.Has(h) && !e.memory.Doubtful(e.book.Info(h), e.now.Mono) {
+		e.wantProbe(h)
+	}
+}
+
+// wantProbe puts a contact in line for a check, unless the line is full.
+func (e *Engine) wantProbe(h contact.Handle) {
+	if len(e.admit.waiting) < params.AdmissionQueue && !slices.Contains(e.admit.waiting, h) {
+		e.book.Hold(h)
+		e.admit.waiting = append(e.admit.waiting, h)
+	}
+}
+
+// startProbes begins checks while fewer than AdmissionProbes are under way.
+func (e *Engine) startProbes() {
+	e.admit.open = slices.DeleteFunc(e.admit.open, func(p probing) bool {
+		_, open := e.attempts[p.attempt]
+		return !open
+	})
+	for len(e.admit.waiting) > 0 && len(e.admit.open) < params.AdmissionProbes {
+		h := e.admit.waiting[0]
+		e.admit.waiting = e.admit.waiting[1:]
+		_, hard := (*env)(e).Patience(h)
+		deadline := e.now.Mono.Add(hard)
+		id := e.dispatch(attempt{peer: h})
+		e.admit.open = append(e.admit.open, probing{id, deadline})
+		e.effects = append(e.effects, Send{
+			Attempt: id, To: e.book.Info(h), Key: []byte(e.self.ID), Deadline: e.lead(deadline),
+		})
+		e.book.Drop(h) // the attempt holds it now
+	}
+}
+
+// expireProbes ends checks whose deadline is due.
+func (e *Engine) expireProbes() {
+	for _, p := range e.admit.open {
+		if p.hard.Due(e.now.Mono) {
+			e.dropped(p.attempt, true)
+		}
+	}
+}
+
+// probesWake returns the earliest deadline of a check under way.
+func (e *Engine) probesWake() mono.Time {
+	wake := mono.Never
+	for _, p := range e.admit.open {
+		if _, open := e.attempts[p.attempt]; open {
+			wake = mono.Earlier(wake, p.hard)
+		}
+	}
+	return wake
+}
+
+// dropProbes forgets all checks.
+func (e *Engine) dropProbes() {
+	for _, p := range e.admit.open {
+		e.withdraw(p.attempt, contact.Cancelled)
+	}
+	for _, h := range e.admit.waiting {
+		e.book.Drop(h)
+	}
+	e.admit = admission{}
+}
+
+// withdrawn hears that a peer no longer serves this DHT.
+func (e *Engine) withdrawn(id contact.ID) {
+	h := e.book.Find(id)
+	if h == 0 || !e.tab.Has(h) {
+		return
+	}
+	e.book.Hold(h)
+	e.tab.Remove(h)
+	e.tableChanged(h, false, "withdrawn")
+	e.book.Drop(h)
+}
+
+// vouched puts a contact into the table unasked.
+func (e *Engine) vouched(info *contact.Info) {
+	if info.ID != e.self.ID {
+		h, _ := e.book.Intern(info)
+		e.offer(h, 0, "vouched")
+	}
+}
+
+// startPing asks one peer once.
+func (e *Engine) startPing(ev StartPing) {
+	h, _ := e.book.Intern(ev.Peer)
+	_, hard := (*env)(e).Patience(h)
+	o := &op{id: ev.Op, kind: KindPing, target: ev.Peer.Key, bound: e.now.Mono.Add(hard)}
+	if ev.Deadline != 0 {
+		o.bound = mono.Earlier(o.bound, ev.Deadline)
+	}
+	if !e.open(o) {
+		return
+	}
+	o.stats.Requests = 1
+	id := e.dispatch(attempt{op: o.id, peer: h})
+	info := e.book.Info(h)
+	e.effects = append(e.effects, Send{
+		Attempt: id, To: info, Key: []byte(e.self.ID), Deadline: e.lead(o.bound), Seed: true,
+	})
+	e.facts = append(e.facts, RequestSent{
+		At: e.now.Mono, Op: o.id, Attempt: id, Peer: info, Depth: 1, Deadline: o.bound,
+	})
+}

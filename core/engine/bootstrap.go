@@ -1,0 +1,196 @@
+package engine
+
+import (
+	"slices"
+	"time"
+
+	"github.com/waymark-dht/waymark/core/boot"
+	"github.com/waymark-dht/waymark/core/contact"
+	"github.com/waymark-dht/waymark/core/key"
+	"github.com/waymark-dht/waymark/core/mono"
+	"github.com/waymark-dht/waymark/core/params"
+)
+
+// Deepest implements boot.Env.
+func (v *env) Deepest() int {
+	deepest := -1
+	for _, b := range v.tab.Buckets(nil) {
+		if b.Size > 0 {
+			deepest = max(deepest, b.Index)
+		}
+	}
+	return deepest
+}
+
+// Full implements boot.Env. Whoever answers is offered to the table at once,
+// so the table holds all who could be in it as soon as it holds anybody.
+func (v *env) Full() bool { return v.tab.Len() > 0 }
+
+// startBootstrap opens a bootstrap, or joins the one that runs.
+func (e *Engine) startBootstrap(ev StartBootstrap) {
+	for _, o := range e.ops {
+		if o.kind == KindBootstrap {
+			e.join(o, ev)
+			return
+		}
+	}
+	o := &op{id: ev.Op, kind: KindBootstrap, target: e.self.Key, bound: e.now.Mono.Add(params.BootDeadline)}
+	if ev.Deadline != 0 {
+		o.bound = ev.Deadline
+	}
+	if !e.open(o) {
+		return
+	}
+	plan := boot.Plan{Seeds: e.seeds, Deadline: o.bound}
+	for _, s := range e.cfg.Seeds {
+		if s.Peer == nil {
+			plan.Names = append(plan.Names, s.Name)
+		}
+	}
+	o.plan = boot.New(plan)
+	e.drivePlan(o, boot.Event{What: boot.Tick})
+}
+
+// join lets a further caller wait for the bootstrap that runs. Its bound is
+// that of the running one, which is nearer than a new one's would be.
+func (e *Engine) join(o *op, ev StartBootstrap) {
+	o.joined = append(o.joined, ev.Op)
+	e.facts = append(e.facts, OpStarted{
+		At: e.now.Mono, Op: ev.Op, Kind: KindBootstrap, Target: o.target, Bound: o.bound,
+	})
+}
+
+// drivePlan tells a plan what happened and carries out what it wants.
+func (e *Engine) drivePlan(o *op, ev boot.Event) {
+	o.plan.Step(e.now.Mono, ev, (*env)(e))
+	for a, ok := o.plan.Next(); ok; a, ok = o.plan.Next() {
+		switch a.Kind {
+		case boot.Probe:
+			e.probeSeed(o, a)
+		case boot.Resolve:
+			id := e.dispatch(attempt{op: o.id, local: uint32(a.Attempt)})
+			e.effects = append(e.effects, Resolve{Attempt: id, Name: a.Name, Deadline: e.lead(a.Deadline)})
+		case boot.Walk:
+			e.startRefresh(o, a)
+		case boot.Drop:
+			e.dropStep(o, a)
+		}
+	}
+	if e.byID[o.id] != o {
+		return // a step that ended in Next's actions has ended the whole
+	}
+	e.tellSteps(o)
+	if o.plan.End() != boot.Running {
+		e.planEnded(o)
+		return
+	}
+	o.wake, _ = o.plan.Wake()
+}
+
+// probeSeed asks one seed or remembered contact, past any dial back-off.
+func (e *Engine) probeSeed(o *op, a boot.Action) {
+	id := e.dispatch(attempt{op: o.id, local: uint32(a.Attempt), peer: a.Peer})
+	info := e.book.Info(a.Peer)
+	e.effects = append(e.effects, Send{
+		Attempt: id, To: info, Key: []byte(e.self.ID), Deadline: e.lead(a.Deadline), Seed: true,
+	})
+	if !e.cfg.Terse {
+		e.facts = append(e.facts, RequestSent{
+			At: e.now.Mono, Op: o.id, Attempt: id, Peer: info, Depth: 1, Deadline: a.Deadline,
+		})
+	}
+}
+
+// startRefresh opens the walk for the node itself or into one bucket.
+func (e *Engine) startRefresh(o *op, a boot.Action) {
+	e.children++
+	child := &op{
+		id: 1<<63 | e.children, parent: o.id, step: a.Attempt, kind: KindRefresh,
+		preimage: []byte(e.self.ID), target: e.self.Key,
+		bound: mono.Earlier(e.now.Mono.Add(e.cfg.Deadline), a.Deadline),
+	}
+	if a.Bucket != boot.Self {
+		p := key.Preimage(e.self.Key.FlipBit(a.Bucket), a.Bucket+1, e.rng.Uint32())
+		child.preimage, child.target = p[:], key.Of(p[:])
+	}
+	e.enqueue(child)
+}
+
+// dropStep withdraws what a plan no longer waits for.
+func (e *Engine) dropStep(o *op, a boot.Action) {
+	if id, ok := e.find(o, uint32(a.Attempt)); ok {
+		e.dropped(id, a.Expired)
+		return
+	}
+	for _, child := range e.ops {
+		if child.parent == o.id && child.step == a.Attempt {
+			child.parent = 0 // the plan has filed the step already
+			e.stop(child, Stopped)
+			return
+		}
+	}
+}
+
+// tellSteps states the steps that have ended since the last time.
+func (e *Engine) tellSteps(o *op) {
+	done, remaining := o.plan.Steps()
+	for o.steps < len(done) {
+		s := done[o.steps]
+		o.steps++
+		last := o.plan.End() != boot.Running && o.steps == len(done)
+		e.facts = append(e.facts, Progressed{
+			At: e.now.Mono, Op: o.id, Kind: KindBootstrap, Step: reportStep(s),
+			Count: o.steps, Last: last, Remaining: remaining + len(done) - o.steps, Stats: o.stats,
+		})
+	}
+	if o.plan.Ready() && !o.readied {
+		o.readied = true
+		e.facts = append(e.facts, BecameReady{At: e.now.Mono, Op: o.id, Table: e.tab.Len()})
+	}
+}
+
+// planEnded closes a bootstrap with its report.
+func (e *Engine) planEnded(o *op) {
+	done, _ := o.plan.Steps()
+	r := Result{Stats: o.stats, Outcome: Degraded, Report: &Report{Table: e.tab.Len()}}
+	for _, s := range done {
+		r.Report.Steps = append(r.Report.Steps, reportStep(s))
+	}
+	switch {
+	case o.plan.End() == boot.Cut:
+		r.Outcome = Stopped
+	case e.tab.Len() == 0:
+		r.Outcome = NoPeers
+	case o.plan.Ready():
+		r.Outcome = Ready
+	case o.plan.End() == boot.Late:
+		r.Outcome = PartialDeadline
+	}
+	for _, h := range e.tab.Nearest(nil, e.self.Key, params.K) {
+		r.Closest = append(r.Closest, e.book.Info(h))
+	}
+	e.close(o, r)
+}
+
+// reportStep translates a step of the plan.
+func reportStep(s boot.Step) StepReport {
+	outcome := [...]Outcome{boot.Done: Converged, boot.Nobody: NoPeers, boot.Late: PartialDeadline, boot.Cut: Stopped}
+	return StepReport{
+		Name: s.Name, Outcome: outcome[s.End], Asked: s.Asked, Answered: s.Answered,
+		Failures: s.Failures, Reason: s.Reason, Elapsed: time.Duration(s.Ended - s.Began),
+	}
+}
+
+// holdSeed keeps a contact that a seed's name resolved to, unless there are
+// params.MaxSeeds of them already. It reports whether the contact is kept.
+func (e *Engine) holdSeed(h contact.Handle) bool {
+	if slices.Contains(e.seeds, h) {
+		return true
+	}
+	if len(e.seeds) >= params.MaxSeeds {
+		return false
+	}
+	e.book.Hold(h)
+	e.seeds = append(e.seeds, h)
+	return true
+}

@@ -1,0 +1,267 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/waymark-dht/waymark/core/contact"
+	"github.com/waymark-dht/waymark/core/key"
+	"github.com/waymark-dht/waymark/core/mono"
+	"github.com/waymark-dht/waymark/core/params"
+	"github.com/waymark-dht/waymark/core/table"
+)
+
+// village is a network small enough for a test: every member knows all others
+// and answers after a millisecond, unless it is mute.
+type village struct {
+	t       *testing.T
+	e       *Engine
+	now     mono.Time
+	members []*contact.Info
+	mute    map[contact.ID]bool
+	due     []arrival
+	aborted map[AttemptID]bool
+	facts   []Fact
+}
+
+type arrival struct {
+	at mono.Time
+	ev Event
+}
+
+func newVillage(t *testing.T, n int, cfg Config) *village {
+	v := &village{t: t, mute: map[contact.ID]bool{}, aborted: map[AttemptID]bool{}}
+	for i := range n {
+		v.members = append(v.members, contact.New(contact.ID(fmt.Sprintf("member %d", i)), "\x04\x7f\x00\x00\x01\x06\x00\x01"))
+	}
+	cfg.Table.NoDiversity = true
+	cfg.Seeds = append(cfg.Seeds, Seed{Peer: v.members[0]})
+	v.e = New(cfg, contact.New("self"), contact.NewBook(), 1)
+	return v
+}
+
+// step tells the engine of an event and carries out the effects.
+func (v *village) step(ev Event) {
+	v.e.Step(mono.Now{Mono: v.now}, ev)
+	for eff, ok := v.e.Next(); ok; eff, ok = v.e.Next() {
+		switch eff := eff.(type) {
+		case Send:
+			if !v.mute[eff.To.ID] {
+				v.due = append(v.due, arrival{v.now.Add(time.Millisecond), Answered{Attempt: eff.Attempt, Closer: v.nearest(eff.Key)}})
+			}
+		case Abort:
+			v.aborted[eff.Attempt] = true
+		}
+	}
+	for f := range v.e.Facts() {
+		v.facts = append(v.facts, f)
+	}
+}
+
+func (v *village) nearest(preimage []byte) []*contact.Info {
+	target := key.Of(preimage)
+	all := slices.Clone(v.members)
+	slices.SortFunc(all, func(a, b *contact.Info) int { return target.Closer(a.Key, b.Key) })
+	return all[:min(params.K, len(all))]
+}
+
+// run moves time to whatever comes next until the engine waits for nothing.
+func (v *village) run() {
+	for range 1_000_000 {
+		wake, waits := v.e.Wake()
+		switch {
+		case len(v.due) > 0 && (!waits || v.due[0].at <= wake):
+			a := v.due[0]
+			v.due = v.due[1:]
+			v.now = max(v.now, a.at)
+			v.step(a.ev)
+		case waits:
+			v.now = max(v.now, wake)
+			v.step(Tick{})
+		default:
+			return
+		}
+	}
+	v.t.Fatal("the engine never comes to rest")
+}
+
+// result returns the one result of an operation.
+func (v *village) result(id OpID) Result {
+	v.t.Helper()
+	var ended []Result
+	for _, f := range v.facts {
+		if e, ok := f.(OpEnded); ok && e.Op == id {
+			ended = append(ended, e.Result)
+		}
+	}
+	if len(ended) != 1 {
+		v.t.Fatalf("operation %d ended %d times, want once", id, len(ended))
+	}
+	if r := ended[0]; r.Ended > r.Bound {
+		v.t.Fatalf("operation %d ended %v after its bound", id, r.Ended.Sub(r.Bound))
+	}
+	return ended[0]
+}
+
+func (v *village) rested() {
+	v.t.Helper()
+	if !v.e.Idle() || v.e.committed != 0 {
+		v.t.Fatalf("left behind: %d operations, %d attempts, %d places", len(v.e.ops), len(v.e.attempts), v.e.committed)
+	}
+}
+
+func TestBootstrapThroughOneSeed(t *testing.T) {
+	v := newVillage(t, 60, Config{})
+	v.step(StartBootstrap{Op: 1})
+	v.run()
+	r := v.result(1)
+	if r.Outcome != Ready || v.e.tab.Len() < 40 {
+		t.Fatalf("outcome %v, table %d", r.Outcome, v.e.tab.Len())
+	}
+	v.rested()
+	v.step(StartLookup{Op: 2, Kind: KindLookup, Preimage: []byte("some key")})
+	v.run()
+	if r := v.result(2); r.Outcome != Converged || !slices.Equal(r.Closest, v.nearest([]byte("some key"))) {
+		t.Fatalf("outcome %v with %d peers", r.Outcome, len(r.Closest))
+	}
+	v.rested()
+}
+
+func TestWithoutSeedsABootstrapEndsAtOnce(t *testing.T) {
+	e := New(Config{}, contact.New("self"), contact.NewBook(), 1)
+	e.Step(mono.Now{Mono: 5}, StartBootstrap{Op: 1})
+	for f := range e.Facts() {
+		if end, ok := f.(OpEnded); ok {
+			if end.Result.Outcome != NoPeers || end.At != 5 {
+				t.Fatalf("%+v", end)
+			}
+			return
+		}
+	}
+	t.Fatal("it waits, for nobody")
+}
+
+func TestADeadSeedEndsTheBootstrapWithinOneAttempt(t *testing.T) {
+	v := newVillage(t, 5, Config{})
+	v.mute[v.members[0].ID] = true
+	v.step(StartBootstrap{Op: 1})
+	v.run()
+	if r := v.result(1); r.Outcome != NoPeers || r.Ended.Sub(r.Started) > params.HardMax {
+		t.Fatalf("outcome %v after %v", r.Outcome, r.Ended.Sub(r.Started))
+	}
+	v.rested()
+}
+
+func TestAThirdOfTheVillageIsMute(t *testing.T) {
+	v := newVillage(t, 200, Config{})
+	for i, m := range v.members {
+		v.mute[m.ID] = i%3 == 1
+	}
+	v.step(StartBootstrap{Op: 1})
+	v.run()
+	if r := v.result(1); r.Outcome != Ready {
+		t.Fatalf("outcome %v", r.Outcome)
+	}
+	for i := range OpID(20) {
+		v.step(StartLookup{Op: 2 + i, Kind: KindLookup, Preimage: []byte{byte(i)}, Paths: 1 + int(i)%3})
+	}
+	v.run()
+	for i := range OpID(20) {
+		if r := v.result(2 + i); r.Outcome != Converged || len(r.Closest) != params.K {
+			t.Fatalf("lookup %d: %v with %d peers", i, r.Outcome, len(r.Closest))
+		}
+	}
+	v.rested()
+}
+
+func TestAThousandOperationsShareThePlaces(t *testing.T) {
+	v := newVillage(t, 100, Config{})
+	for _, m := range v.members {
+		v.step(Vouched{Peer: m})
+	}
+	for i := range OpID(1000) {
+		v.step(StartLookup{Op: 1 + i, Kind: KindLookup, Preimage: []byte{byte(i), byte(i >> 8)}})
+		if n := len(v.e.attempts); n > params.LookupSlots {
+			t.Fatalf("%d requests in flight, cap %d", n, params.LookupSlots)
+		}
+	}
+	v.run()
+	for i := range OpID(1000) {
+		v.result(1 + i)
+	}
+	v.rested()
+}
+
+func TestTooManyOperationsAreRefusedAtOnce(t *testing.T) {
+	v := newVillage(t, 100, Config{})
+	for _, m := range v.members {
+		v.mute[m.ID] = true
+		v.step(Vouched{Peer: m})
+	}
+	refused := 0
+	for i := range OpID(params.MaxQueued + 500) {
+		v.step(StartLookup{Op: 1 + i, Kind: KindLookup, Preimage: []byte{byte(i), byte(i >> 8)}})
+	}
+	for _, f := range v.facts {
+		if _, ok := f.(Refused); ok {
+			refused++
+		}
+	}
+	if refused == 0 {
+		t.Fatal("nobody was refused")
+	}
+	v.run()
+	v.rested()
+}
+
+func TestShutdownLeavesNothing(t *testing.T) {
+	v := newVillage(t, 60, Config{})
+	v.step(StartBootstrap{Op: 1})
+	v.step(StartBootstrap{Op: 2}) // joins
+	v.step(StartPing{Op: 3, Peer: v.members[3]})
+	v.step(Shutdown{})
+	for id := range OpID(3) {
+		if r := v.result(1 + id); r.Outcome != Stopped {
+			t.Fatalf("operation %d: %v", 1+id, r.Outcome)
+		}
+	}
+	v.rested()
+	if _, waits := v.e.Wake(); waits {
+		t.Fatal("a closed engine waits for something")
+	}
+	v.step(StartPing{Op: 4, Peer: v.members[3]})
+	if len(v.e.ops) != 0 {
+		t.Fatal("a closed engine took an operation")
+	}
+}
+
+func TestFindPeerEndsWhenThePeerAnswers(t *testing.T) {
+	v := newVillage(t, 60, Config{Table: table.Config{}})
+	v.step(StartBootstrap{Op: 1})
+	v.run()
+	v.step(StartLookup{Op: 2, Kind: KindFindPeer, Preimage: []byte(v.members[42].ID)})
+	v.run()
+	if r := v.result(2); r.Outcome != Found || r.Found.ID != v.members[42].ID {
+		t.Fatalf("outcome %v", r.Outcome)
+	}
+	v.mute[v.members[41].ID] = true
+	v.step(StartLookup{Op: 3, Kind: KindFindPeer, Preimage: []byte(v.members[41].ID)})
+	v.run()
+	if r := v.result(3); r.Outcome != NotFound {
+		t.Fatalf("outcome %v", r.Outcome)
+	}
+	v.rested()
+}
+
+func TestACloneGoesItsOwnWay(t *testing.T) {
+	v := newVillage(t, 60, Config{})
+	v.step(StartBootstrap{Op: 1})
+	c := v.e.Clone()
+	v.run()
+	c.Step(mono.Now{Mono: 1}, Shutdown{})
+	if v.result(1).Outcome != Ready || !c.Idle() || c.tab.Len() != 0 {
+		t.Fatal("clone and original share state")
+	}
+}

@@ -1,0 +1,277 @@
+package engine
+
+import (
+	"slices"
+
+	"github.com/waymark-dht/waymark/core/boot"
+	"github.com/waymark-dht/waymark/core/contact"
+	"github.com/waymark-dht/waymark/core/key"
+	"github.com/waymark-dht/waymark/core/lookup"
+	"github.com/waymark-dht/waymark/core/mono"
+	"github.com/waymark-dht/waymark/core/params"
+)
+
+// op is one operation. Exactly one of walk, plan and neither (a ping, or an
+// operation that waits for a place) drives it.
+type op struct {
+	id, parent OpID
+	step       boot.Attempt // of the parent's plan
+	kind       Kind
+	preimage   []byte
+	target     key.Key
+	started    mono.Time
+	bound      mono.Time // it ends by then
+	wake       mono.Time // when it wants a tick
+	paths      int
+	queued     bool
+	used       int // places that it is counted with in committed
+
+	walk    *lookup.Lookup
+	plan    *boot.Planner
+	joined  []OpID // bootstraps that wait for this one's report
+	steps   int    // of the plan, already told
+	reason  string // the last failure's detail
+	found   *contact.Info
+	stats   Stats // of a ping, and of a bootstrap with its children
+	readied bool
+}
+
+func (o *op) clone() *op {
+	c := *o
+	c.joined = slices.Clone(o.joined)
+	if o.walk != nil {
+		c.walk = o.walk.Clone()
+	}
+	if o.plan != nil {
+		c.plan = o.plan.Clone()
+	}
+	return &c
+}
+
+// attempt is one effect under way and whose it is.
+type attempt struct {
+	op    OpID // zero for an admission probe
+	local uint32
+	peer  contact.Handle // held; zero for a name
+	sent  mono.Time
+	warm  bool
+	rtt   int64 // the peer's round-trip time as it was known, nanoseconds; 0 unknown
+}
+
+// open puts an operation on the list and says so. It reports false, and says
+// why, if the ID is in use or too many operations wait already.
+func (e *Engine) open(o *op) bool {
+	if o.id == 0 || e.byID[o.id] != nil {
+		e.facts = append(e.facts, Refused{At: e.now.Mono, Op: o.id, Reason: "the operation's ID is zero or in use"})
+		return false
+	}
+	if len(e.queued) >= params.MaxQueued {
+		e.facts = append(e.facts, Refused{At: e.now.Mono, Op: o.id, Reason: "too many operations wait already"})
+		return false
+	}
+	o.started, o.wake = e.now.Mono, o.bound
+	e.ops = append(e.ops, o)
+	e.byID[o.id] = o
+	e.facts = append(e.facts, OpStarted{
+		At: e.now.Mono, Op: o.id, Parent: o.parent, Kind: o.kind, Target: o.target, Bound: o.bound,
+	})
+	return true
+}
+
+// close takes an operation off the list and tells its result: once, for the
+// list is where every other road to here begins.
+func (e *Engine) close(o *op, r Result) {
+	delete(e.byID, o.id)
+	e.ops = slices.DeleteFunc(e.ops, func(x *op) bool { return x == o })
+	e.queued = slices.DeleteFunc(e.queued, func(id OpID) bool { return id == o.id })
+	e.uncommit(o)
+	r.Started, r.Ended, r.Bound = o.started, e.now.Mono, o.bound
+	if r.Report == nil {
+		e.facts = append(e.facts, Progressed{
+			At: e.now.Mono, Op: o.id, Parent: o.parent, Kind: o.kind,
+			Count: r.Stats.Requests, Last: true, Stats: r.Stats,
+		})
+	}
+	for _, id := range append([]OpID{o.id}, o.joined...) {
+		e.facts = append(e.facts, OpEnded{At: e.now.Mono, Op: id, Parent: o.parent, Kind: o.kind, Result: r})
+	}
+}
+
+// cancel ends an operation now, or one caller's share in a joint bootstrap.
+func (e *Engine) cancel(id OpID) {
+	if o := e.byID[id]; o != nil {
+		e.stop(o, Stopped)
+		return
+	}
+	for _, o := range e.ops {
+		if i := slices.Index(o.joined, id); i >= 0 {
+			o.joined = slices.Delete(o.joined, i, i+1)
+			r := Result{Outcome: Stopped, Started: o.started, Ended: e.now.Mono, Bound: o.bound}
+			e.facts = append(e.facts, OpEnded{At: e.now.Mono, Op: id, Kind: KindBootstrap, Result: r})
+			return
+		}
+	}
+}
+
+// stop ends an operation with what it has.
+func (e *Engine) stop(o *op, why Outcome) {
+	switch {
+	case o.walk != nil:
+		e.driveWalk(o, lookup.Event{What: lookup.Cancel})
+	case o.plan != nil:
+		e.drivePlan(o, boot.Event{What: boot.Cancel})
+	default:
+		e.dropAttempts(o)
+		e.close(o, Result{Outcome: why, Stats: o.stats})
+	}
+}
+
+// tick tells an operation that time has passed.
+func (e *Engine) tick(o *op) {
+	switch {
+	case o.walk != nil:
+		e.driveWalk(o, lookup.Event{What: lookup.Tick})
+	case o.plan != nil:
+		e.drivePlan(o, boot.Event{What: boot.Tick})
+	default: // a ping that was not answered, or an operation that never found a place
+		e.dropAttempts(o)
+		e.close(o, Result{Outcome: PartialDeadline, Stats: o.stats})
+	}
+}
+
+// shutdown ends everything. A bootstrap goes first, so that it does not begin
+// new steps while the old ones end.
+func (e *Engine) shutdown() {
+	for _, o := range slices.Clone(e.ops) {
+		if o.plan != nil {
+			e.stop(o, Stopped)
+		}
+	}
+	for len(e.ops) > 0 {
+		e.stop(e.ops[0], Stopped)
+	}
+	e.dropProbes()
+	e.closed = true
+}
+
+// Places: the cap on requests in flight is granted here, so that no queue of
+// the driver can ever be full.
+
+// startQueued gives waiting operations a place while there are two to give.
+func (e *Engine) startQueued() {
+	for len(e.queued) > 0 && e.committed+params.MinShare <= params.LookupSlots {
+		o := e.byID[e.queued[0]]
+		e.queued = e.queued[1:]
+		o.queued = false
+		e.commit(o, params.MinShare)
+		e.beginWalk(o)
+	}
+}
+
+// commit counts an operation with n places, at least the minimal share.
+func (e *Engine) commit(o *op, n int) {
+	n = max(params.MinShare, n)
+	e.committed += n - o.used
+	o.used = n
+}
+
+func (e *Engine) uncommit(o *op) {
+	e.committed -= o.used
+	o.used = 0
+}
+
+// grant returns how many requests a lookup may have in flight: its share,
+// unless others still use more than theirs; never less than MinShare.
+func (e *Engine) grant(o *op) int {
+	running := 0
+	for _, x := range e.ops {
+		if x.walk != nil || x.queued {
+			running++
+		}
+	}
+	share := params.LookupSlots / max(1, running)
+	rest := params.LookupSlots - (e.committed - o.used)
+	return max(params.MinShare, min(share, rest))
+}
+
+// attempts
+
+// dispatch records an attempt and returns its name.
+func (e *Engine) dispatch(a attempt) AttemptID {
+	e.last++
+	a.sent = e.now.Mono
+	if a.peer != 0 {
+		e.book.Hold(a.peer)
+		info := e.book.Info(a.peer)
+		rtt, _ := e.tab.RTT(a.peer)
+		a.warm, a.rtt = e.warm[info.ID], int64(rtt)
+	}
+	e.attempts[e.last] = a
+	return e.last
+}
+
+// settle takes an attempt off the books. It reports false for an outcome that
+// nobody waits for: late, duplicate, invented. The caller drops the hold.
+func (e *Engine) settle(id AttemptID) (attempt, bool) {
+	a, ok := e.attempts[id]
+	delete(e.attempts, id)
+	return a, ok
+}
+
+// release ends the hold of a settled attempt.
+func (e *Engine) release(a attempt) {
+	if a.peer != 0 {
+		e.book.Drop(a.peer)
+	}
+}
+
+// find returns the attempt of an operation by its local name. Operations have
+// some tens of attempts at most.
+func (e *Engine) find(o *op, local uint32) (AttemptID, bool) {
+	for id, a := range e.attempts {
+		if a.op == o.id && a.local == local {
+			return id, true
+		}
+	}
+	return 0, false
+}
+
+// dropAttempts withdraws whatever an operation has under way.
+func (e *Engine) dropAttempts(o *op) {
+	for _, id := range e.attemptsOf(o.id) {
+		e.withdraw(id, contact.Cancelled)
+	}
+}
+
+// attemptsOf returns an operation's attempts in the order in which they were made.
+func (e *Engine) attemptsOf(id OpID) (ids []AttemptID) {
+	for at, a := range e.attempts {
+		if a.op == id {
+			ids = append(ids, at)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// withdraw aborts an attempt and says that it ended.
+func (e *Engine) withdraw(id AttemptID, why contact.Failure) {
+	a, ok := e.settle(id)
+	if !ok {
+		return
+	}
+	e.effects = append(e.effects, Abort{Attempt: id})
+	e.tell(id, a, why, "", 0, 0)
+	e.release(a)
+}
+
+// tell states the fact that a request ended.
+func (e *Engine) tell(id AttemptID, a attempt, how contact.Failure, detail string, named, fresh int) {
+	if e.cfg.Terse || a.peer == 0 || a.op == 0 {
+		return
+	}
+	e.facts = append(e.facts, RequestEnded{
+		At: e.now.Mono, Op: a.op, Attempt: id, Peer: e.book.Info(a.peer), Failure: how,
+		Detail: detail, Took: e.now.Mono.Sub(a.sent), Named: named, Fresh: fresh,
+	})
+}

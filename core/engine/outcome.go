@@ -1,0 +1,201 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/waymark-dht/waymark/core/boot"
+	"github.com/waymark-dht/waymark/core/contact"
+	"github.com/waymark-dht/waymark/core/lookup"
+	"github.com/waymark-dht/waymark/core/table"
+)
+
+// answered takes the answer to a request: the node learns that the peer lives
+// and how fast it is; the operation that asked learns the names it gave.
+func (e *Engine) answered(ev Answered) {
+	a, ok := e.settle(ev.Attempt)
+	if !ok {
+		return
+	}
+	defer e.release(a)
+	e.lives(a, ev.From)
+	if a.op == 0 {
+		return // an admission probe: that it answered is all
+	}
+	o := e.byID[a.op]
+	named := e.intern(ev.Closer)
+	switch {
+	case o.walk != nil:
+		if o.kind == KindFindPeer && e.book.Info(a.peer).Key == o.target {
+			o.found = e.book.Info(a.peer)
+		}
+		fresh := e.walkAnswered(o, a, named)
+		e.tell(ev.Attempt, a, contact.None, "", len(ev.Closer), fresh)
+	case o.plan != nil:
+		o.stats.Requests++
+		o.stats.Successes++
+		e.tell(ev.Attempt, a, contact.None, "", len(ev.Closer), 0)
+		e.drivePlan(o, boot.Event{What: boot.Answered, Attempt: boot.Attempt(a.local)})
+	default:
+		o.stats.Successes++
+		e.tell(ev.Attempt, a, contact.None, "", len(ev.Closer), 0)
+		e.close(o, Result{Outcome: Found, Found: e.book.Info(a.peer), Stats: o.stats})
+	}
+}
+
+// walkAnswered feeds an answer to a lookup; one that looks for the very peer
+// that answered has found it and ends.
+func (e *Engine) walkAnswered(o *op, a attempt, named []lookup.Named) int {
+	fresh := e.driveWalk(o, lookup.Event{What: lookup.Answered, Attempt: lookup.Attempt(a.local), Named: named})
+	if o.found != nil && e.byID[o.id] == o {
+		e.driveWalk(o, lookup.Event{What: lookup.Cancel})
+	}
+	return fresh
+}
+
+// intern enters the peers of an answer into the book.
+func (e *Engine) intern(infos []*contact.Info) []lookup.Named {
+	named := make([]lookup.Named, 0, len(infos))
+	for _, info := range infos {
+		if info.ID == e.self.ID {
+			continue
+		}
+		h, fresh := e.book.Intern(info)
+		named = append(named, lookup.Named{Handle: h, Key: info.Key, Fresh: fresh > 0})
+	}
+	return named
+}
+
+// lives records that a peer answered: its addresses, its speed, and that it
+// may be in the table.
+func (e *Engine) lives(a attempt, from *contact.Info) {
+	now := e.now.Mono
+	if from != nil && len(from.Addrs) > 0 && from.ID == e.book.Info(a.peer).ID {
+		e.book.Replace(a.peer, from)
+	}
+	info := e.book.Info(a.peer)
+	took := now.Sub(a.sent)
+	e.patience.Sample(a.warm, time.Duration(a.rtt), took)
+	e.memory.Outcome(info, true, now)
+	e.memory.Answered(info.ID)
+	rtt := time.Duration(0)
+	if a.warm { // a cold attempt's time is mostly the dial
+		rtt = took
+	}
+	e.offer(a.peer, rtt, "answered")
+}
+
+// offer puts a contact that has proved to live into the table, if it has room.
+func (e *Engine) offer(h contact.Handle, rtt time.Duration, why string) {
+	v := e.tab.Offer(h, e.now.Mono, rtt)
+	if v.Left != 0 {
+		e.tableChanged(v.Left, false, "replaced")
+	}
+	if v.Kind == table.Added {
+		e.tableChanged(h, true, why)
+	}
+}
+
+// tableChanged states that somebody entered or left the table.
+func (e *Engine) tableChanged(h contact.Handle, added bool, why string) {
+	e.changed = true
+	e.facts = append(e.facts, TableChanged{
+		At: e.now.Mono, Peer: e.book.Info(h), Bucket: e.tab.BucketOf(h), Added: added, Reason: why, Size: e.tab.Len(),
+	})
+}
+
+// failed takes the other outcome of a request.
+func (e *Engine) failed(ev Failed) {
+	a, ok := e.settle(ev.Attempt)
+	if !ok {
+		return
+	}
+	defer e.release(a)
+	if a.peer != 0 && ev.Failure.Blames() {
+		e.blame(a.peer, ev.Failure)
+	}
+	e.tell(ev.Attempt, a, ev.Failure, ev.Detail, 0, 0)
+	if a.op == 0 {
+		return
+	}
+	o := e.byID[a.op]
+	if ev.Failure.Blames() && ev.Detail != "" {
+		o.reason = ev.Detail
+	}
+	switch {
+	case o.walk != nil:
+		if o.kind == KindFindPeer && ev.Failure == contact.NoProtocol && e.book.Info(a.peer).Key == o.target {
+			o.found = e.book.Info(a.peer) // it is there; it only does not serve this DHT
+		}
+		e.walkFailed(o, a, ev.Failure)
+	case o.plan != nil:
+		o.stats.Requests++
+		o.stats.Failures[ev.Failure]++
+		e.drivePlan(o, boot.Event{
+			What: boot.Failed, Attempt: boot.Attempt(a.local), Failure: ev.Failure, Reason: ev.Detail,
+		})
+	default:
+		o.stats.Failures[ev.Failure]++
+		e.close(o, Result{Outcome: NotFound, Stats: o.stats})
+	}
+}
+
+func (e *Engine) walkFailed(o *op, a attempt, how contact.Failure) {
+	e.driveWalk(o, lookup.Event{What: lookup.Failed, Attempt: lookup.Attempt(a.local), Failure: how})
+	if o.found != nil && e.byID[o.id] == o {
+		e.driveWalk(o, lookup.Event{What: lookup.Cancel})
+	}
+}
+
+// blame holds a failure against a peer: it is asked last for a while, and
+// leaves the table. Not while everybody fails: that is our own outage.
+func (e *Engine) blame(h contact.Handle, _ contact.Failure) {
+	info, now := e.book.Info(h), e.now.Mono
+	if !e.memory.Outcome(info, false, now) {
+		return
+	}
+	e.memory.Failed(info, now)
+	left, probe := e.tab.Fail(h, now)
+	if left {
+		e.tableChanged(h, false, "failed")
+	}
+	if probe != 0 {
+		e.wantProbe(probe)
+	}
+}
+
+// resolved takes the outcome of a DNS lookup.
+func (e *Engine) resolved(ev Resolved) {
+	a, ok := e.settle(ev.Attempt)
+	if !ok {
+		return
+	}
+	o := e.byID[a.op]
+	if ev.Err != "" {
+		e.drivePlan(o, boot.Event{
+			What: boot.Failed, Attempt: boot.Attempt(a.local), Failure: contact.NoAddress, Reason: ev.Err,
+		})
+		return
+	}
+	var hs []contact.Handle
+	for _, n := range e.intern(ev.Seeds) {
+		if e.holdSeed(n.Handle) {
+			hs = append(hs, n.Handle)
+		}
+	}
+	e.drivePlan(o, boot.Event{What: boot.Resolved, Attempt: boot.Attempt(a.local), Peers: hs})
+}
+
+// suspended ends every attempt after a sleep: the connections are gone, the
+// peers are not to blame, and what is asked next is asked cold.
+func (e *Engine) suspended() {
+	clear(e.warm)
+	for _, o := range append([]*op(nil), e.ops...) {
+		for _, id := range e.attemptsOf(o.id) {
+			if e.attempts[id].peer != 0 {
+				e.effects = append(e.effects, Abort{Attempt: id})
+				e.failed(Failed{Attempt: id, Failure: contact.Suspended, Detail: "the machine slept"})
+			}
+		}
+	}
+	e.dropProbes()
+}

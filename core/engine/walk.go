@@ -1,0 +1,219 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/waymark-dht/waymark/core/boot"
+	"github.com/waymark-dht/waymark/core/contact"
+	"github.com/waymark-dht/waymark/core/key"
+	"github.com/waymark-dht/waymark/core/lookup"
+	"github.com/waymark-dht/waymark/core/mono"
+	"github.com/waymark-dht/waymark/core/params"
+)
+
+// env is the engine as a lookup and a planner may see it.
+type env Engine
+
+// Patience implements lookup.Env and boot.Env.
+func (v *env) Patience(h contact.Handle) (soft, hard time.Duration) {
+	rtt, _ := v.tab.RTT(h)
+	return v.patience.Timers(v.warm[v.book.Info(h).ID], rtt)
+}
+
+// Doubtful implements lookup.Env.
+func (v *env) Doubtful(h contact.Handle) bool {
+	return v.memory.Doubtful(v.book.Info(h), v.now.Mono)
+}
+
+// startLookup opens a lookup that a caller asked for.
+func (e *Engine) startLookup(ev StartLookup) {
+	o := &op{
+		id: ev.Op, kind: ev.Kind, preimage: ev.Preimage, target: key.Of(ev.Preimage),
+		bound: e.now.Mono.Add(e.cfg.Deadline), paths: ev.Paths,
+	}
+	if ev.Deadline != 0 {
+		o.bound = ev.Deadline
+	}
+	e.enqueue(o)
+}
+
+// enqueue opens an operation that walks; it begins as soon as there is a place.
+func (e *Engine) enqueue(o *op) {
+	if e.open(o) {
+		o.queued = true
+		e.queued = append(e.queued, o.id)
+	}
+}
+
+// beginWalk starts an operation's lookup from the nearest contacts of the
+// table; the next nearest are its reserve.
+func (e *Engine) beginWalk(o *op) {
+	cfg := e.cfg.Lookup
+	if o.paths > 0 {
+		cfg.Paths = min(o.paths, params.MaxPaths)
+	}
+	o.walk = lookup.New(cfg, o.target, e.self.Key, o.bound)
+	near := e.tab.Nearest(nil, o.target, 3*cfg.K)
+	reserve := make([]lookup.Named, 0, 2*cfg.K)
+	for i, h := range near {
+		n := lookup.Named{Handle: h, Key: e.book.Info(h).Key}
+		if i < cfg.K {
+			o.walk.Seed(n)
+		} else {
+			reserve = append(reserve, n)
+		}
+	}
+	o.walk.Reserve(reserve)
+	e.holdNew(o, 0)
+	e.driveWalk(o, lookup.Event{What: lookup.Tick})
+}
+
+// driveWalk tells a lookup what happened and carries out what it wants.
+func (e *Engine) driveWalk(o *op, ev lookup.Event) (fresh int) {
+	heard := o.walk.Known()
+	o.walk.Grant(e.grant(o))
+	o.walk.Step(e.now.Mono, ev, (*env)(e))
+	fresh = o.walk.Known() - heard
+	e.holdNew(o, heard)
+	for a, ok := o.walk.Next(); ok; a, ok = o.walk.Next() {
+		if a.Kind == lookup.Ask {
+			e.ask(o, a)
+		} else if id, ok := e.find(o, uint32(a.Attempt)); ok {
+			e.dropped(id, a.Expired)
+		}
+	}
+	if o.walk.End() != lookup.Running {
+		e.walkEnded(o)
+		return fresh
+	}
+	e.commit(o, o.walk.InFlight())
+	o.wake, _ = o.walk.Wake()
+	return fresh
+}
+
+// holdNew keeps the contacts that a lookup has come to know since it knew n.
+func (e *Engine) holdNew(o *op, n int) {
+	i := 0
+	o.walk.Heard(func(h contact.Handle) {
+		if i >= n {
+			e.book.Hold(h)
+		}
+		i++
+	})
+}
+
+// ask sends one request of a lookup. The driver is given a little less time
+// than the lookup, so that its outcome, which says more, comes first.
+func (e *Engine) ask(o *op, a lookup.Action) {
+	id := e.dispatch(attempt{op: o.id, local: uint32(a.Attempt), peer: a.Peer})
+	info := e.book.Info(a.Peer)
+	preimage := o.preimage
+	if a.Bits != key.Bits {
+		p := key.Preimage(a.Target, a.Bits, e.rng.Uint32())
+		preimage = p[:]
+	}
+	e.effects = append(e.effects, Send{Attempt: id, To: info, Key: preimage, Deadline: e.lead(a.Deadline)})
+	if e.cfg.Terse {
+		return
+	}
+	fact := RequestSent{
+		At: e.now.Mono, Op: o.id, Attempt: id, Path: a.Path, Peer: info, Depth: a.Depth, Deadline: a.Deadline,
+	}
+	if a.Cause != 0 {
+		fact.Cause = e.book.Info(a.Cause)
+	}
+	e.facts = append(e.facts, fact)
+}
+
+// lead moves a deadline forward for the driver, never into the past.
+func (e *Engine) lead(deadline mono.Time) mono.Time {
+	return max(deadline.Add(-params.DriverLead), e.now.Mono)
+}
+
+// dropped ends an attempt that its lookup or planner no longer waits for. If
+// that is because its deadline came, the peer has failed: the driver was late.
+func (e *Engine) dropped(id AttemptID, expired bool) {
+	if !expired {
+		e.withdraw(id, contact.Cancelled)
+		return
+	}
+	if a, ok := e.attempts[id]; ok && a.peer != 0 {
+		e.blame(a.peer, contact.Silent)
+	}
+	e.withdraw(id, contact.Silent)
+}
+
+// walkEnded closes a lookup and, if it was a step of a bootstrap, says so to
+// the plan.
+func (e *Engine) walkEnded(o *op) {
+	s := o.walk.Stats()
+	r := Result{
+		Outcome: outcomeOf(o.walk.End()), Found: o.found,
+		Stats: Stats{Requests: s.Requests, Successes: s.Successes, Failures: s.Failures, Depth: s.Depth},
+	}
+	if o.kind == KindFindPeer {
+		r.Outcome = foundOutcome(o, r.Outcome)
+	}
+	for _, h := range o.walk.Closest(nil) {
+		r.Closest = append(r.Closest, e.book.Info(h))
+	}
+	o.walk.Heard(e.book.Drop)
+	e.close(o, r)
+	if parent := e.byID[o.parent]; parent != nil {
+		e.stepEnded(parent, o, r)
+	}
+}
+
+// outcomeOf translates the end of a lookup.
+func outcomeOf(end lookup.End) Outcome {
+	switch end {
+	case lookup.Converged:
+		return Converged
+	case lookup.Nobody:
+		return NoPeers
+	case lookup.Cancelled:
+		return Stopped
+	default: // Deadline and Capped: a limit came before convergence
+		return PartialDeadline
+	}
+}
+
+// foundOutcome is the outcome of looking for one peer.
+func foundOutcome(o *op, walk Outcome) Outcome {
+	switch {
+	case o.found != nil:
+		return Found
+	case walk == Converged:
+		return NotFound
+	default:
+		return walk
+	}
+}
+
+// stepEnded tells a plan that one of its walks has ended.
+func (e *Engine) stepEnded(parent, child *op, r Result) {
+	parent.stats.add(r.Stats)
+	end := boot.Done
+	switch r.Outcome {
+	case NoPeers:
+		end = boot.Nobody
+	case PartialDeadline:
+		end = boot.Late
+	case Stopped:
+		end = boot.Cut
+	}
+	e.drivePlan(parent, boot.Event{What: boot.Walked, Attempt: child.step, Step: boot.Step{
+		End: end, Asked: r.Stats.Requests, Answered: r.Stats.Successes,
+		Failures: r.Stats.Failures, Reason: child.reason,
+	}})
+}
+
+// add sums the statistics of a step into those of the whole.
+func (s *Stats) add(o Stats) {
+	s.Requests += o.Requests
+	s.Successes += o.Successes
+	s.Depth = max(s.Depth, o.Depth)
+	for i, n := range o.Failures {
+		s.Failures[i] += n
+	}
+}

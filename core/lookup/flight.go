@@ -1,0 +1,115 @@
+package lookup
+
+import (
+	"slices"
+
+	"github.com/waymark-dht/waymark/core/contact"
+	"github.com/waymark-dht/waymark/core/key"
+	"github.com/waymark-dht/waymark/core/mono"
+)
+
+// flight is one attempt under way. Every flight has a hard deadline, so every
+// wait of the lookup ends by itself (I1).
+type flight struct {
+	attempt Attempt
+	peer    int32
+	walk    int8
+	probe   bool
+	overdue bool      // past its soft deadline: it holds a spare slot, not a regular one
+	soft    mono.Time // when it gives up its slot
+	hard    mono.Time // when it has failed
+	began   mono.Time
+}
+
+// due returns the flight's next deadline.
+func (f *flight) due() mono.Time {
+	if f.overdue {
+		return f.hard
+	}
+	return mono.Earlier(f.soft, f.hard)
+}
+
+// land takes an attempt out of the air. It reports false for one that is not
+// there: stale, duplicate, or never made.
+func (l *Lookup) land(at Attempt) (flight, bool) {
+	for i := range l.flights {
+		if f := l.flights[i]; f.attempt == at {
+			l.flights = slices.Delete(l.flights, i, i+1)
+			l.walks[f.walk].landed(f)
+			return f, true
+		}
+	}
+	return flight{}, false
+}
+
+// expire applies every deadline that is due, soft and hard, before any new
+// request is thought of.
+func (l *Lookup) expire(now mono.Time) {
+	for i := 0; i < len(l.flights); {
+		f := &l.flights[i]
+		switch {
+		case f.hard.Due(now):
+			gone, _ := l.land(f.attempt)
+			l.actions = append(l.actions, Action{Kind: Drop, Attempt: gone.attempt, Expired: true})
+			l.fail(gone, contact.Silent)
+			continue // the next flight has moved to i
+		case !f.overdue && f.soft.Due(now):
+			f.overdue = true
+			l.walks[f.walk].turnedLate()
+			l.stats.Overdue++
+			if !f.probe {
+				l.peers[f.peer].late = true
+				l.credit(f.peer, false, false)
+			}
+		}
+		i++
+	}
+}
+
+// launch starts an attempt at a peer on behalf of a walk.
+func (l *Lookup) launch(now mono.Time, w *walk, n name, goal goal, env Env) {
+	p := &l.peers[n.peer]
+	soft, hard := env.Patience(p.handle)
+	l.last++
+	f := flight{
+		attempt: l.last, peer: n.peer, walk: int8(w.path), probe: goal.bits != key.Bits,
+		soft: now.Add(min(soft, hard)), began: now,
+		hard: mono.Earlier(now.Add(hard), l.deadline),
+	}
+	if f.probe {
+		l.stats.Probes++
+	} else {
+		p.state, p.asker, p.fresh, p.late = flying, int8(w.path), false, false
+		p.attempts++
+	}
+	l.stats.Requests++
+	w.launched()
+	l.flights = append(l.flights, f)
+	a := Action{
+		Kind: Ask, Attempt: f.attempt, Peer: p.handle, Path: w.path, Depth: int(n.depth),
+		Deadline: f.hard, Target: goal.target, Bits: goal.bits,
+	}
+	if n.by[0] >= 0 {
+		a.Cause = l.peers[n.by[0]].handle
+	}
+	l.actions = append(l.actions, a)
+}
+
+// busy reports whether a request to the peer is under way: no peer is asked
+// twice at a time.
+func (l *Lookup) busy(peer int32) bool {
+	for i := range l.flights {
+		if l.flights[i].peer == peer {
+			return true
+		}
+	}
+	return false
+}
+
+// Flying calls f with each attempt under way, the oldest first.
+func (l *Lookup) Flying(f func(at Attempt, h contact.Handle, began, hard mono.Time, overdue bool)) {
+	for i := range l.flights {
+		x := &l.flights[i]
+		f(x.attempt, l.peers[x.peer].handle, x.began, x.hard, x.overdue)
+	}
+}

@@ -1,0 +1,143 @@
+package lookup
+
+import (
+	"slices"
+	"time"
+
+	"github.com/waymark-dht/waymark/core/contact"
+	"github.com/waymark-dht/waymark/core/mono"
+	"github.com/waymark-dht/waymark/core/params"
+)
+
+// Memory is what a node remembers of failures, shared by all its operations:
+// who failed on which addresses, and until when that counts. Such peers are
+// asked last. It holds at most params.MemoryEntries peers; the oldest entry
+// gives way. The zero value is ready.
+type Memory struct {
+	entries map[contact.ID]failure
+	ring    []contact.ID // in order of arrival, for eviction
+	head    int
+	recent  outage
+}
+
+// failure is one entry.
+type failure struct {
+	addrs   []contact.Addr // on which it failed; not to be changed
+	until   mono.Time
+	strikes uint8
+}
+
+// Failed remembers a failure of a peer on all the addresses that it had. The
+// time doubles with each failure in a row, from MemoryFirst to MemoryMax.
+func (m *Memory) Failed(info *contact.Info, now mono.Time) {
+	if m.entries == nil {
+		m.entries = make(map[contact.ID]failure)
+	}
+	f, have := m.entries[info.ID]
+	if !have {
+		m.admit(info.ID)
+	}
+	span := params.MemoryMax
+	if f.strikes < 8 { // 60 s doubled eight times is beyond any MemoryMax in use
+		span = min(params.MemoryFirst<<f.strikes, params.MemoryMax)
+		f.strikes++
+	}
+	f.addrs, f.until = info.Addrs, now.Add(span)
+	m.entries[info.ID] = f
+}
+
+// admit makes room for a new entry and puts it into the ring.
+func (m *Memory) admit(id contact.ID) {
+	if len(m.ring) < params.MemoryEntries {
+		m.ring = append(m.ring, id)
+		return
+	}
+	delete(m.entries, m.ring[m.head])
+	m.ring[m.head] = id
+	m.head = (m.head + 1) % len(m.ring)
+}
+
+// Answered forgets the failures of a peer.
+func (m *Memory) Answered(id contact.ID) {
+	if f, ok := m.entries[id]; ok {
+		f.strikes, f.until = 0, 0 // the ring still counts the entry
+		m.entries[id] = f
+	}
+}
+
+// Doubtful reports whether a peer failed lately on every address that is known
+// of it: one new address revives it.
+func (m *Memory) Doubtful(info *contact.Info, now mono.Time) bool {
+	f, ok := m.entries[info.ID]
+	if !ok || f.until.Due(now) {
+		return false
+	}
+	for _, a := range info.Addrs {
+		if !slices.Contains(f.addrs, a) {
+			return false
+		}
+	}
+	return true
+}
+
+// Forget drops everything: after an outage of our own, what was remembered in
+// it says nothing of others.
+func (m *Memory) Forget() { *m = Memory{} }
+
+// Len returns the number of entries.
+func (m *Memory) Len() int { return len(m.entries) }
+
+// Clone returns an independent copy.
+func (m *Memory) Clone() Memory {
+	c := *m
+	c.ring = slices.Clone(m.ring)
+	c.recent.groups = slices.Clone(m.recent.groups)
+	if m.entries != nil {
+		c.entries = make(map[contact.ID]failure, len(m.entries))
+		for id, f := range m.entries {
+			c.entries[id] = f
+		}
+	}
+	return c
+}
+
+// outage tells the failure of others from our own. While every recent attempt,
+// across several IP groups, has failed, it is our network that is down, and to
+// remember or evict anybody would empty the table that leads back.
+type outage struct {
+	answered mono.Time // when somebody last answered
+	any      bool
+	since    mono.Time // the first failure after that
+	groups   []contact.Group
+	failures int
+}
+
+// Outcome tells the memory how an attempt ended and reports whether a failure
+// may be held against the peer: false while everything fails.
+func (m *Memory) Outcome(info *contact.Info, ok bool, now mono.Time) (blame bool) {
+	o := &m.recent
+	if ok {
+		*o = outage{answered: now, any: true, groups: o.groups[:0]}
+		return true
+	}
+	if o.failures == 0 || now.Sub(o.since) > params.OutageWindow && !o.down() {
+		o.since, o.failures, o.groups = now, 0, o.groups[:0]
+	}
+	o.failures++
+	if g := info.Group(); len(o.groups) < params.OutageGroups && !slices.Contains(o.groups, g) {
+		o.groups = append(o.groups, g)
+	}
+	return !o.down()
+}
+
+// Down reports whether the outage is taken to be our own.
+func (m *Memory) Down() bool { return m.recent.down() }
+
+// SinceAnswer returns how long ago somebody answered, and false if nobody has.
+func (m *Memory) SinceAnswer(now mono.Time) (time.Duration, bool) {
+	return now.Sub(m.recent.answered), m.recent.any
+}
+
+func (o *outage) down() bool {
+	return len(o.groups) >= params.OutageGroups && o.failures >= params.OutageFailures
+}
