@@ -76,14 +76,16 @@ var Rooms = []Room{
 	// The roof knows everything.
 	{
 		Path:   "cmd/waymark",
-		Uses:   []string{".", "core/*", "store/*", "validate/*", "crawl", "delegated", "telemetry", "dashboard", "sim", "internal/fault"},
+		Uses:   []string{".", "core/*", "store/*", "validate/*", "crawl", "delegated", "telemetry", "dashboard", "sim", "internal/cli", "internal/fault"},
 		Others: slices.Concat(libp2p, commandUse, telemetry),
 	},
 
 	// What the house needs and nobody outside may import.
 	{Path: "internal/tidy"},
+	{Path: ".ci"},
 	{Path: "internal/invariant"},
 	{Path: "internal/mutate", Uses: []string{"core/*", "sim"}},
+	{Path: "internal/cli", Others: []string{"golang.org/x/term"}},
 	{Path: "internal/fault", Uses: []string{"core/*"}, Others: slices.Concat(libp2p, []string{"github.com/libp2p/go-yamux"})},
 	{Path: "internal/testkit", Uses: []string{".", "core/*", "internal/fault"}, Others: slices.Concat(libp2p, testOnly)},
 }

@@ -1,0 +1,128 @@
+# What .ci/run and .ci/full share: stages, each with a limit of time, and the
+# closing count. Sourced by both from the root of the repository.
+# shellcheck shell=bash
+
+passed=0 failed=0 skipped=0 summary=''
+
+# stage NAME SECONDS FUNCTION [ARGS…] runs a function of this file in a shell
+# of its own, so that a hang in it ends with its time and not with the run's.
+# The first stage that fails ends the run.
+stage() {
+	local name=$1 limit=$2 began=$SECONDS code=0
+	shift 2
+	printf '\n=== %s (at most %d s)\n' "$name" "$limit"
+	timeout --kill-after=10 "$limit" bash -c 'set -euo pipefail; source .ci/lib.sh; "$@"' stage "$@" </dev/null || code=$?
+	local took=$((SECONDS - began)) result=ok
+	case $code in
+	0) passed=$((passed + 1)) ;;
+	77) skipped=$((skipped + 1)) result='skipped' ;;
+	124 | 137) failed=$((failed + 1)) result="FAILED: not done after $limit s" ;;
+	*) failed=$((failed + 1)) result="FAILED: exit code $code" ;;
+	esac
+	printf -- '--- %s: %s, %d s\n' "$name" "$result" "$took"
+	summary+=$(printf '%-12s %5d s  %s' "$name" "$took" "$result")$'\n'
+	if [[ $failed -gt 0 ]]; then
+		close
+		exit 1
+	fi
+}
+
+# skip REASON ends a stage that has nothing to do yet.
+skip() {
+	echo "skipped: $*"
+	exit 77
+}
+
+# close prints what every stage took, then the count that CI reads.
+close() {
+	printf '\n%s\n%d passed, %d failed, %d skipped\n' "$summary" "$passed" "$failed" "$skipped"
+}
+
+# tool NAME [ARGS…] runs a tool at the version that tools/go.mod pins.
+tool() { go tool -modfile=tools/go.mod "$@"; }
+
+tests() { go test ./...; }
+
+tidy() { go test -count=1 ./internal/tidy; }
+
+vet() { go vet ./... && go vet .ci/demo.go; }
+
+format() {
+	local files
+	files=$(git ls-files '*.go' | grep -v '/testdata/')
+	# shellcheck disable=SC2086
+	files=$(tool gofumpt -l $files)
+	if [[ -n $files ]]; then
+		printf 'not as gofumpt writes it; run: go tool -modfile=tools/go.mod gofumpt -w FILE\n%s\n' "$files"
+		return 1
+	fi
+	echo 'every Go file is as gofumpt writes it'
+}
+
+static() { tool staticcheck ./... && echo 'staticcheck has no finding'; }
+
+# race needs a C compiler, which a machine made for Go alone may lack.
+race() {
+	if ! command -v gcc >/dev/null && ! command -v clang >/dev/null; then
+		apt-get update -qq && apt-get install -y -qq gcc libc6-dev
+	fi
+	CGO_ENABLED=1 go test -race . ./core/...
+}
+
+# fuzz_targets prints "folder name" of every fuzz target of this module.
+fuzz_targets() {
+	git ls-files '*_test.go' | grep -vE '^(tools|interop)/' | xargs grep -oE '^func Fuzz[A-Za-z0-9_]*' /dev/null |
+		sed -E 's|^([^:]*/)?[^/:]*:func (.*)$|./\1 \2|'
+}
+
+# fuzz SECONDS TOTAL gives every target so many seconds, fewer if all together
+# would take more than the total.
+fuzz() {
+	local each=$1 total=$2 count folder name
+	count=$(fuzz_targets | wc -l)
+	[[ $count -gt 0 ]] || skip 'there is no fuzz target'
+	((each * count <= total)) || each=$((total / count > 0 ? total / count : 1))
+	echo "$count targets, $each s each"
+	while read -r folder name; do
+		fuzz_one "$folder" "$name" "$each" || fuzz_again "$folder" "$name" "$each"
+	done < <(fuzz_targets)
+}
+
+fuzz_one() {
+	fuzz_log=$(go test -run='^$' -fuzz="^$2\$" -fuzztime="$3s" -fuzzminimizetime=5s "$1" 2>&1) || {
+		printf '%s\n' "$fuzz_log"
+		return 1
+	}
+	printf '%s %s: %s\n' "$1" "$2" "$(grep -E '^fuzz: elapsed' <<<"$fuzz_log" | tail -1)"
+}
+
+# fuzz_again repeats a target that failed without a failing input: the fuzzer
+# of Go now and then reports its own end of time as a failure of the target.
+fuzz_again() {
+	grep -q 'context deadline exceeded' <<<"$fuzz_log" || return 1
+	! grep -q 'Failing input' <<<"$fuzz_log" || return 1
+	echo "$1 $2: only the time ran out; once more"
+	fuzz_one "$@"
+}
+
+simulator() {
+	[[ -d sim ]] || skip 'there is no sim yet'
+	go test -count=1 ./sim/...
+}
+
+# demo ARGS… runs the demonstration as .ci/demo.go says; its arguments are those.
+demo() {
+	[[ -d cmd/waymark ]] || skip 'there is no cmd/waymark yet'
+	local folder
+	folder=$(mktemp -d)
+	# shellcheck disable=SC2064
+	trap "rm -rf '$folder'" EXIT
+	go build -o "$folder/waymark" ./cmd/waymark
+	go run .ci/demo.go -waymark "$folder/waymark" "$@"
+}
+
+# readme runs the command that the README shows first, as it shows it.
+readme() {
+	[[ -d cmd/waymark ]] || skip 'there is no cmd/waymark yet'
+	go run ./cmd/waymark demo
+}
