@@ -17,9 +17,7 @@ type Room struct {
 // What several rooms take from other people.
 var (
 	libp2p = []string{
-		"github.com/libp2p/go-libp2p", "github.com/multiformats/go-multiaddr",
-		"github.com/multiformats/go-multihash", "github.com/multiformats/go-multistream",
-		"github.com/ipfs/go-cid",
+		"github.com/libp2p/go-libp2p", "github.com/multiformats", "github.com/ipfs/go-cid",
 	}
 	protowire  = []string{"google.golang.org/protobuf/encoding/protowire"}
 	boxo       = []string{"github.com/ipfs/boxo", "github.com/ipfs/go-cid", "github.com/libp2p/go-libp2p/core"}
