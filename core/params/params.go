@@ -105,11 +105,11 @@ const (
 	// RefreshWidth (b) is how many buckets are refreshed at a time.
 	RefreshWidth = 8
 	// MaxSeeds and MaxRemembered (S, M) cap the peers that the first step of
-	// a bootstrap asks, all in parallel up to the probe limit.
-	MaxSeeds      = 64
-	MaxRemembered = 64
-	// ProbeWidth is how many seeds are asked at a time.
-	ProbeWidth = Alpha
+	// a bootstrap asks; ProbeWidth is how many of them at a time. Two waves of
+	// HardMax are within the five seconds that the way back allows for seeds.
+	MaxSeeds      = 32
+	MaxRemembered = 32
+	ProbeWidth    = (MaxSeeds + MaxRemembered) / 2
 	// RetryFirst is the first pause after a bootstrap that reached nobody; it
 	// doubles up to RetryMax, and each is jittered by up to RetryJitter.
 	RetryFirst         = 1 * time.Second

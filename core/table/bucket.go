@@ -1,0 +1,114 @@
+package table
+
+import (
+	"math/bits"
+	"sort"
+
+	"github.com/waymark-dht/waymark/core/contact"
+	"github.com/waymark-dht/waymark/core/params"
+)
+
+// bucket returns the index of the bucket for a key that begins with word: the
+// number of leading bits it shares with self, and last for all beyond. KAD-8.1.
+func (t *Table) bucket(word uint64) int {
+	return min(bits.LeadingZeros64(word^t.self[0]), last)
+}
+
+// capacity returns how many members bucket b may have. KAD-8.2.
+func (t *Table) capacity(b int) int {
+	if b < len(t.cfg.Sizes) && t.cfg.Sizes[b] > 0 {
+		return t.cfg.Sizes[b]
+	}
+	if len(t.cfg.Sizes) == 0 && b < len(params.TopBuckets) {
+		return params.TopBuckets[b]
+	}
+	return params.K
+}
+
+// room returns how many places of bucket b are free.
+func (t *Table) room(b int) int {
+	lo, hi := t.span(b)
+	return t.capacity(b) - (hi - lo)
+}
+
+// span returns the stretch of members that is bucket b: contacts at a distance
+// of 2^(63-b) and more, counted in first words, but less than twice that.
+func (t *Table) span(b int) (lo, hi int) {
+	if b < last {
+		lo = t.seek(t.self[0] ^ 1<<(63-b))
+	}
+	if b == 0 {
+		return lo, len(t.members.words)
+	}
+	return lo, t.seek(t.self[0] ^ 1<<(64-b))
+}
+
+// seek returns the place among the members of a key that begins with word.
+func (t *Table) seek(word uint64) int {
+	distance, lo, hi := word^t.self[0], 0, len(t.members.words)
+	for lo < hi {
+		mid := int(uint(lo+hi) / 2)
+		if t.members.words[mid]^t.self[0] < distance {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	return lo
+}
+
+// member returns the place of h among the members, or -1.
+func (t *Table) member(h contact.Handle) int {
+	word := t.book.Info(h).Key[0]
+	for i := t.seek(word); i < len(t.members.words) && t.members.words[i] == word; i++ {
+		if t.members.cells[i].handle == h {
+			return i
+		}
+	}
+	return -1
+}
+
+// waiting returns the stretch of spares that belongs to bucket b.
+func (t *Table) waiting(b int) (lo, hi int) {
+	lo = sort.Search(len(t.spares.words), func(i int) bool { return t.bucket(t.spares.words[i]) >= b })
+	for hi = lo; hi < len(t.spares.words) && t.bucket(t.spares.words[hi]) == b; hi++ {
+	}
+	return lo, hi
+}
+
+// spare returns the place of h among the spares, or -1.
+func (t *Table) spare(h contact.Handle) int {
+	for i, hi := t.waiting(t.BucketOf(h)); i < hi; i++ {
+		if t.spares.cells[i].handle == h {
+			return i
+		}
+	}
+	return -1
+}
+
+// SetPopulation tells the table how many nodes the network has, as far as is
+// known; zero (the default) means unknown and turns proximity off.
+func (t *Table) SetPopulation(n int) { t.population = max(n, 0) }
+
+// slowest returns the member of bucket b with the longest known round-trip
+// time, or -1 if none is known.
+func (t *Table) slowest(b int) int {
+	found, longest := -1, uint16(0)
+	for i, hi := t.span(b); i < hi; i++ {
+		if rtt := t.members.cells[i].rtt; rtt > longest {
+			found, longest = i, rtt
+		}
+	}
+	return found
+}
+
+// outruns reports whether a contact with the first round-trip time should have
+// the place of one with the second: only if both are known, it is clearly
+// faster, and the bucket has so many candidates that the choice is free.
+// KAD-8.6.
+func (t *Table) outruns(b int, fast, slow uint16) bool {
+	if t.population>>(b+1) < params.ProximityPopulation*t.capacity(b) {
+		return false
+	}
+	return fast != 0 && int(fast)*100 <= int(slow)*params.ProximityPercent
+}
