@@ -45,12 +45,15 @@ type ActionKind uint8
 const (
 	Probe   ActionKind = iota // ask one contact; the outcome comes back by Deadline
 	Resolve                   // turn Name into contacts by Deadline
-	Walk                      // a lookup for the node itself (Bucket -1) or into a bucket
+	Walk                      // a lookup: Bucket says where to
 	Drop                      // nobody waits for Attempt any longer
 )
 
-// Self is the Bucket of the walk for the node's own key.
-const Self = -1
+// Where a walk can go besides a bucket.
+const (
+	Self   = -1 // to the node's own key
+	Verify = -2 // to a key anywhere: does the table lead there?
+)
 
 // Action is something that the planner wants done.
 type Action struct {
@@ -100,7 +103,7 @@ const (
 
 // Step is one step of a bootstrap: for the report, and for those who watch.
 type Step struct {
-	Name     string // "names", "seeds", "self", "bucket 3"
+	Name     string // "names", "seeds", "self", "bucket 3", "verify"
 	End      End
 	Asked    int
 	Answered int
@@ -115,7 +118,7 @@ type Step struct {
 type Planner struct {
 	deadline mono.Time
 	queue    []contact.Handle // still to be probed, in order
-	tried    []contact.Handle // every contact ever queued
+	tried    []contact.Handle // every contact that was probed
 	names    []string         // still to be resolved
 	buckets  []int            // still to be refreshed
 	open     []attempt
@@ -128,6 +131,7 @@ type Planner struct {
 	ready   bool
 	walked  bool // the walk for the node itself has begun
 	filled  bool // and has ended, so that the buckets are known
+	checked bool // the walk that verifies the table has begun
 	end     End
 	last    Attempt
 	actions []Action
@@ -147,27 +151,44 @@ type attempt struct {
 
 // New returns a planner that has not begun; its first Step begins it.
 func New(plan Plan) *Planner {
-	p := &Planner{deadline: plan.Deadline, names: slices.Clone(plan.Names), planned: 1}
+	p := &Planner{deadline: plan.Deadline, names: slices.Clone(plan.Names), planned: 2}
+	p.queue = interleave(
+		plan.Seeds[:min(len(plan.Seeds), params.MaxSeeds)],
+		plan.Remembered[:min(len(plan.Remembered), params.MaxRemembered)],
+	)
 	if len(p.names) > 0 {
 		p.planned++
 	}
-	p.planned++ // the seeds; the other is the walk for the node itself
-	p.enqueue(plan.Remembered, params.MaxRemembered)
-	p.enqueue(plan.Seeds, params.MaxSeeds)
+	if len(p.queue)+len(p.names) > 0 {
+		p.planned++
+	}
 	p.nameStep.Name, p.seedStep.Name = "names", "seeds"
 	return p
 }
 
-// enqueue adds contacts to be probed, each once and at most limit of them.
-func (p *Planner) enqueue(hs []contact.Handle, limit int) {
-	for _, h := range hs {
-		if limit == 0 {
-			return
-		}
-		if !slices.Contains(p.tried, h) {
-			p.queue, p.tried, limit = append(p.queue, h), append(p.tried, h), limit-1
+// interleave merges two lists, turn by turn and each contact once: neither may
+// stand in the way of the other, for all of one kind can be dead.
+func interleave(a, b []contact.Handle) (merged []contact.Handle) {
+	for i := range max(len(a), len(b)) {
+		for _, list := range [2][]contact.Handle{a, b} {
+			if i < len(list) && !slices.Contains(merged, list[i]) {
+				merged = append(merged, list[i])
+			}
 		}
 	}
+	return merged
+}
+
+// resolved puts what a name stands for in front of the queue.
+func (p *Planner) resolved(hs []contact.Handle) {
+	p.nameStep.Answered++
+	fresh := make([]contact.Handle, 0, len(hs))
+	for _, h := range hs[:min(len(hs), params.MaxSeeds)] {
+		if !slices.Contains(p.tried, h) && !slices.Contains(p.queue, h) {
+			fresh = append(fresh, h)
+		}
+	}
+	p.queue = append(fresh, p.queue...)
 }
 
 // Step tells the planner what happened at now, in the fixed order: apply the
@@ -205,8 +226,7 @@ func (p *Planner) apply(now mono.Time, ev Event, env Env) bool {
 	case a.kind == Walk:
 		p.walkEnded(now, a, ev.Step, env)
 	case a.kind == Resolve && ev.What == Resolved:
-		p.nameStep.Answered++
-		p.enqueue(ev.Peers, params.MaxSeeds)
+		p.resolved(ev.Peers)
 	case a.kind == Probe && ev.What == Answered:
 		p.seedStep.Answered++
 	default:
@@ -286,7 +306,7 @@ func (p *Planner) begin(now mono.Time, env Env) {
 	p.names = nil
 	for !p.walked && len(p.queue) > 0 && p.count(Probe) < params.ProbeWidth && p.seedStep.Answered == 0 {
 		h := p.queue[0]
-		p.queue = p.queue[1:]
+		p.queue, p.tried = p.queue[1:], append(p.tried, h)
 		_, hard := env.Patience(h)
 		p.seedStep.Asked++
 		p.start(now, attempt{kind: Probe, peer: h, hard: now.Add(hard)}, 0)
@@ -299,6 +319,10 @@ func (p *Planner) begin(now mono.Time, env Env) {
 		b := p.buckets[0]
 		p.buckets = p.buckets[1:]
 		p.start(now, attempt{kind: Walk, step: Step{Name: fmt.Sprintf("bucket %d", b)}, hard: p.deadline}, b)
+	}
+	if p.filled && !p.checked && len(p.buckets) == 0 && p.count(Walk) == 0 {
+		p.checked = true
+		p.start(now, attempt{kind: Walk, step: Step{Name: "verify"}, hard: p.deadline}, Verify)
 	}
 }
 
@@ -337,7 +361,8 @@ func (p *Planner) conclude(now mono.Time) {
 	if p.nameStep.Asked > 0 && p.nameStep.Ended == 0 && p.count(Resolve) == 0 {
 		p.file(now, &p.nameStep)
 	}
-	if p.seedStep.Ended == 0 && p.count(Probe) == 0 && p.count(Resolve) == 0 && (p.walked || len(p.queue) == 0) {
+	sought := p.seedStep.Asked > 0 || !p.walked // a mere refresh has no such step
+	if p.seedStep.Ended == 0 && sought && p.count(Probe) == 0 && p.count(Resolve) == 0 && (p.walked || len(p.queue) == 0) {
 		p.file(now, &p.seedStep)
 	}
 	if len(p.open) > 0 {

@@ -41,14 +41,25 @@ func (e *Engine) startBootstrap(ev StartBootstrap) {
 	if !e.open(o) {
 		return
 	}
-	plan := boot.Plan{Seeds: e.seeds, Deadline: o.bound}
+	e.super.Began()
+	o.plan = boot.New(e.planFor(o, !ev.refresh))
+	e.drivePlan(o, boot.Event{What: boot.Tick})
+}
+
+// planFor returns what a bootstrap begins with. One that only refreshes begins
+// with the table as it is, and troubles no seed.
+func (e *Engine) planFor(o *op, full bool) boot.Plan {
+	plan := boot.Plan{Deadline: o.bound}
+	if !full && e.tab.Len() > 0 {
+		return plan
+	}
+	plan.Seeds, plan.Remembered = e.seeds, e.remembered.list()
 	for _, s := range e.cfg.Seeds {
 		if s.Peer == nil {
 			plan.Names = append(plan.Names, s.Name)
 		}
 	}
-	o.plan = boot.New(plan)
-	e.drivePlan(o, boot.Event{What: boot.Tick})
+	return plan
 }
 
 // join lets a further caller wait for the bootstrap that runs. Its bound is
@@ -109,12 +120,18 @@ func (e *Engine) startRefresh(o *op, a boot.Action) {
 		preimage: []byte(e.self.ID), target: e.self.Key,
 		bound: mono.Earlier(e.now.Mono.Add(e.cfg.Deadline), a.Deadline),
 	}
-	if a.Bucket != boot.Self {
-		p := key.Preimage(e.self.Key.FlipBit(a.Bucket), a.Bucket+1, e.rng.Uint32())
-		child.preimage, child.target = p[:], key.Of(p[:])
+	switch a.Bucket {
+	case boot.Self:
+	case boot.Verify:
+		child.aim(key.Preimage(e.self.Key, 0, e.rng.Uint32()))
+	default:
+		child.aim(key.Preimage(e.self.Key.FlipBit(a.Bucket), a.Bucket+1, e.rng.Uint32()))
 	}
 	e.enqueue(child)
 }
+
+// aim points a walk at the key of a preimage.
+func (o *op) aim(p [key.PreimageLen]byte) { o.preimage, o.target = p[:], key.Of(p[:]) }
 
 // dropStep withdraws what a plan no longer waits for.
 func (e *Engine) dropStep(o *op, a boot.Action) {
@@ -170,6 +187,19 @@ func (e *Engine) planEnded(o *op) {
 		r.Closest = append(r.Closest, e.book.Info(h))
 	}
 	e.close(o, r)
+	e.super.Ended(e.now.Mono, boot.Outcome{
+		Ready: r.Outcome == Ready, Reached: r.Stats.Successes > 0, Reason: reasonOf(r),
+	}, e.view(e.rng.Uint32()))
+}
+
+// reasonOf says in one line why a bootstrap did not end ready.
+func reasonOf(r Result) string {
+	for _, s := range r.Report.Steps {
+		if s.Reason != "" && s.Outcome != Converged {
+			return s.Name + ": " + s.Reason
+		}
+	}
+	return "bootstrap: " + r.Outcome.String()
 }
 
 // reportStep translates a step of the plan.

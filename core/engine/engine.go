@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/waymark-dht/waymark/core/boot"
 	"github.com/waymark-dht/waymark/core/contact"
 	"github.com/waymark-dht/waymark/core/key"
 	"github.com/waymark-dht/waymark/core/lookup"
@@ -17,10 +18,13 @@ import (
 
 // Config is what an engine may be told. The zero value works.
 type Config struct {
-	Seeds  []Seed        // whom to ask when nobody is known
-	Paths  int           // disjoint paths of a lookup; default 1, at most params.MaxPaths
-	Lookup lookup.Config // numbers of a lookup; the zero value takes lookup.Defaults(Paths)
-	Table  table.Config  // sizes and diversity limits of the table
+	Seeds []Seed // whom to ask when nobody is known
+	// Remembered are contacts of an earlier life, the most useful first; at
+	// most params.MaxRemembered are kept. They are asked together with the seeds.
+	Remembered []*contact.Info
+	Paths      int           // disjoint paths of a lookup; default 1, at most params.MaxPaths
+	Lookup     lookup.Config // numbers of a lookup; the zero value takes lookup.Defaults(Paths)
+	Table      table.Config  // sizes and diversity limits of the table
 	// Terse leaves out the facts about single requests, which a simulation of
 	// many nodes has no use for.
 	Terse bool
@@ -63,6 +67,10 @@ type Engine struct {
 	last     AttemptID
 	admit    admission
 
+	super      boot.Supervisor
+	told       boot.State
+	remembered past
+
 	effects []Effect
 	nextEff int
 	facts   []Fact
@@ -92,6 +100,7 @@ func New(cfg Config, self *contact.Info, book *contact.Book, seed uint64) *Engin
 			e.seeds = append(e.seeds, h)
 		}
 	}
+	e.remember(cfg.Remembered)
 	return e
 }
 
@@ -105,6 +114,7 @@ func (e *Engine) Step(now mono.Now, ev Event) {
 	e.apply(ev)
 	e.expire()
 	e.startQueued()
+	e.supervise()
 	e.startProbes()
 	if e.changed {
 		e.changed = false
@@ -142,7 +152,12 @@ func (e *Engine) apply(ev Event) {
 		e.vouched(ev.Peer)
 	case ClockJumped:
 		e.suspended()
-	case NetworkChanged, Tick:
+		e.disrupted("the machine slept or its clock was set")
+	case NetworkChanged:
+		e.disrupted("the network changed")
+	case Supervise:
+		e.super.Enable(e.now.Mono)
+	case Tick:
 	case Shutdown:
 		e.shutdown()
 	}
@@ -183,7 +198,10 @@ func (e *Engine) Next() (Effect, bool) {
 // Wake returns when the engine wants a Tick at the latest, and false if it
 // waits for nothing.
 func (e *Engine) Wake() (mono.Time, bool) {
-	wake := e.probesWake()
+	if e.closed {
+		return 0, false
+	}
+	wake := mono.Earlier(e.probesWake(), e.superWake())
 	for _, o := range e.ops {
 		wake = mono.Earlier(wake, o.wake)
 	}
@@ -247,6 +265,7 @@ func (e *Engine) Clone() *Engine {
 	c.seeds, c.queued = slices.Clone(e.seeds), slices.Clone(e.queued)
 	c.effects, c.facts = slices.Clone(e.effects), slices.Clone(e.facts)
 	c.admit = e.admit.clone()
+	c.remembered.handles = slices.Clone(e.remembered.handles)
 	c.ops, c.byID = make([]*op, len(e.ops)), make(map[OpID]*op, len(e.ops))
 	for i, o := range e.ops {
 		c.ops[i] = o.clone()

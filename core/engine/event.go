@@ -34,6 +34,7 @@ type (
 	StartBootstrap struct {
 		Op       OpID
 		Deadline mono.Time // as in StartLookup; the default is now + params.BootDeadline
+		refresh  bool      // the supervisor's: the table alone, no seeds
 	}
 
 	// StartPing asks one peer once.
@@ -92,6 +93,10 @@ type (
 	// NetworkChanged says that interfaces or addresses changed.
 	NetworkChanged struct{}
 
+	// Supervise makes the node look after itself from now on: it bootstraps
+	// at once, and again whenever it must.
+	Supervise struct{}
+
 	// Tick says nothing but the time. The driver sends one at Wake.
 	Tick struct{}
 
@@ -113,5 +118,6 @@ func (Withdrawn) event()      {}
 func (Vouched) event()        {}
 func (ClockJumped) event()    {}
 func (NetworkChanged) event() {}
+func (Supervise) event()      {}
 func (Tick) event()           {}
 func (Shutdown) event()       {}

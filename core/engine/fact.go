@@ -3,6 +3,7 @@ package engine
 import (
 	"time"
 
+	"github.com/waymark-dht/waymark/core/boot"
 	"github.com/waymark-dht/waymark/core/contact"
 	"github.com/waymark-dht/waymark/core/key"
 	"github.com/waymark-dht/waymark/core/mono"
@@ -167,6 +168,13 @@ type (
 		Table int // contacts in the table
 	}
 
+	// HealthChanged says that the supervisor thinks otherwise of the node now.
+	HealthChanged struct {
+		At     mono.Time
+		State  boot.State
+		Reason string
+	}
+
 	// TableChanged says who entered or left the table, and why.
 	TableChanged struct {
 		At     mono.Time
@@ -178,14 +186,15 @@ type (
 	}
 )
 
-func (OpStarted) fact()    {}
-func (RequestSent) fact()  {}
-func (RequestEnded) fact() {}
-func (Progressed) fact()   {}
-func (OpEnded) fact()      {}
-func (Refused) fact()      {}
-func (BecameReady) fact()  {}
-func (TableChanged) fact() {}
+func (OpStarted) fact()     {}
+func (RequestSent) fact()   {}
+func (RequestEnded) fact()  {}
+func (Progressed) fact()    {}
+func (OpEnded) fact()       {}
+func (Refused) fact()       {}
+func (BecameReady) fact()   {}
+func (HealthChanged) fact() {}
+func (TableChanged) fact()  {}
 
 // Open is what one running operation looks like from outside: promise 3.
 type Open struct {

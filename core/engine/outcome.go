@@ -156,6 +156,7 @@ func (e *Engine) blame(h contact.Handle, _ contact.Failure) {
 	e.memory.Failed(info, now)
 	left, probe := e.tab.Fail(h, now)
 	if left {
+		e.remembered.add(h, e.book)
 		e.tableChanged(h, false, "failed")
 	}
 	if probe != 0 {
@@ -188,7 +189,6 @@ func (e *Engine) resolved(ev Resolved) {
 // suspended ends every attempt after a sleep: the connections are gone, the
 // peers are not to blame, and what is asked next is asked cold.
 func (e *Engine) suspended() {
-	clear(e.warm)
 	for _, o := range append([]*op(nil), e.ops...) {
 		for _, id := range e.attemptsOf(o.id) {
 			if e.attempts[id].peer != 0 {

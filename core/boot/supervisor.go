@@ -1,0 +1,174 @@
+package boot
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/waymark-dht/waymark/core/mono"
+	"github.com/waymark-dht/waymark/core/params"
+)
+
+// State says how the node is.
+type State uint8
+
+// The states of a node.
+const (
+	Starting State = iota // the first bootstrap has not ended
+	Ready                 // its walk for itself converged and the table holds enough
+	Degraded              // it reaches somebody, but less than it should
+	Offline               // nobody answers
+)
+
+var stateWords = [...]string{"starting", "ready", "degraded", "offline"}
+
+// String returns the state's word.
+func (s State) String() string { return stateWords[s] }
+
+// View is what a supervisor is shown of the node, at every step.
+type View struct {
+	Table int    // contacts in the table
+	Down  bool   // every recent attempt failed
+	Dice  uint32 // chance, for the jitter
+}
+
+// Outcome is how a bootstrap came out, as far as a supervisor minds.
+type Outcome struct {
+	Ready   bool // it left a useful table
+	Reached bool // somebody answered
+	Reason  string
+}
+
+// Supervisor decides when to bootstrap (again): at the start, when the table
+// runs low, when nobody answers, after a change of network or a sleep, and
+// every now and then. It never gives up and never hot-loops: pauses double
+// from RetryFirst to RetryMax, jittered, and start over after a change. The
+// zero value is asleep until Enable.
+type Supervisor struct {
+	state   State
+	since   mono.Time
+	reason  string
+	enabled bool
+	running bool // a bootstrap is under way
+	again   bool // the world changed under it: begin another when it ends
+	fails   int  // bootstraps in a row that did not end ready
+	enough  int  // contacts below which the node is degraded
+	next    mono.Time
+	full    bool // the next one asks seeds too; a periodic refresh does not
+}
+
+// Enable makes the supervisor work: it wants a bootstrap at once.
+func (s *Supervisor) Enable(now mono.Time) {
+	if !s.enabled {
+		s.enabled, s.next, s.full = true, now, true
+		s.enter(now, Starting, "the first bootstrap has not ended")
+	}
+}
+
+// Began tells that a bootstrap is under way, whoever asked for it.
+func (s *Supervisor) Began() { s.running, s.again = true, false }
+
+// Ended tells how it came out.
+func (s *Supervisor) Ended(now mono.Time, o Outcome, v View) {
+	s.running = false
+	if o.Ready {
+		s.fails = 0
+		s.enough = min(params.LowTable, (v.Table+1)/2)
+		s.plan(now, jittered(params.RefreshEvery, v.Dice), false)
+		s.enter(now, Ready, fmt.Sprintf("%d contacts", v.Table))
+	} else {
+		s.fail(now, o, v)
+	}
+	if s.again {
+		s.plan(now, 0, true)
+	}
+}
+
+// fail plans the next try after a bootstrap that did not end ready.
+func (s *Supervisor) fail(now mono.Time, o Outcome, v View) {
+	pause := params.RetryMax
+	if s.fails < 8 { // one second doubled eight times is beyond any RetryMax in use
+		pause = min(params.RetryFirst<<s.fails, params.RetryMax)
+		s.fails++
+	}
+	s.plan(now, jittered(pause, v.Dice), true)
+	if o.Reached {
+		s.enter(now, Degraded, o.Reason)
+	} else {
+		s.enter(now, Offline, o.Reason)
+	}
+}
+
+// Changed tells that the network changed or the machine slept: whatever was
+// learnt about failing no longer holds.
+func (s *Supervisor) Changed(now mono.Time, what string) {
+	s.fails, s.again = 0, s.running
+	s.plan(now, 0, true)
+	if s.state == Ready {
+		s.enter(now, Degraded, what)
+	}
+}
+
+// Look shows the supervisor how the node is between bootstraps.
+func (s *Supervisor) Look(now mono.Time, v View) {
+	if !s.enabled || s.running || s.state != Ready {
+		return
+	}
+	switch {
+	case v.Down:
+		s.enter(now, Offline, "every recent attempt failed")
+	case v.Table < s.enough:
+		s.enter(now, Degraded, fmt.Sprintf("%d contacts, %d are enough", v.Table, s.enough))
+	default:
+		return
+	}
+	s.plan(now, 0, true)
+}
+
+// plan sets when the next bootstrap begins.
+func (s *Supervisor) plan(now mono.Time, after time.Duration, full bool) {
+	s.next, s.full = now.Add(after), full
+}
+
+// enter changes the state.
+func (s *Supervisor) enter(now mono.Time, to State, why string) {
+	if to != s.state || s.since == 0 {
+		s.since = now
+	}
+	s.state, s.reason = to, why
+}
+
+// Due reports whether a bootstrap should begin now, and whether it should ask
+// seeds and remembered contacts or only refresh.
+func (s *Supervisor) Due(now mono.Time) (due, full bool) {
+	return s.enabled && !s.running && s.next.Due(now), s.full
+}
+
+// Wake returns when the next bootstrap is due, or Never.
+func (s *Supervisor) Wake() mono.Time {
+	if !s.enabled || s.running {
+		return mono.Never
+	}
+	return s.next
+}
+
+// Health is how a node is, why, and when it will do something about it.
+type Health struct {
+	State   State
+	Since   mono.Time
+	Reason  string
+	Running bool      // a bootstrap is under way
+	Next    mono.Time // when the next begins; Never if none is planned
+	Fails   int       // bootstraps in a row that did not end ready
+}
+
+// Health returns the supervisor's view of the node.
+func (s *Supervisor) Health() Health {
+	return Health{State: s.state, Since: s.since, Reason: s.reason, Running: s.running, Next: s.Wake(), Fails: s.fails}
+}
+
+// jittered spreads a pause by up to RetryJitterPercent, so that nodes that
+// lost the network together do not come back together.
+func jittered(d time.Duration, dice uint32) time.Duration {
+	spread := d * params.RetryJitterPercent / 100
+	return d + time.Duration(uint64(spread)*uint64(dice)>>32)
+}

@@ -1,0 +1,76 @@
+package engine
+
+import (
+	"slices"
+
+	"github.com/waymark-dht/waymark/core/boot"
+	"github.com/waymark-dht/waymark/core/contact"
+	"github.com/waymark-dht/waymark/core/mono"
+	"github.com/waymark-dht/waymark/core/params"
+)
+
+// supervise begins the bootstraps that nobody but the supervisor asks for. It
+// is the last thing of every step, so that it judges what the step has made.
+func (e *Engine) supervise() {
+	e.super.Look(e.now.Mono, e.view(0))
+	if due, full := e.super.Due(e.now.Mono); due {
+		e.children++
+		e.startBootstrap(StartBootstrap{Op: 1<<63 | e.children, refresh: !full})
+		e.startQueued()
+	}
+	if h := e.super.Health(); h.State != e.told {
+		e.told = h.State
+		e.facts = append(e.facts, HealthChanged{At: e.now.Mono, State: h.State, Reason: h.Reason})
+	}
+}
+
+// view is the node as its supervisor sees it, with a draw for its jitter.
+func (e *Engine) view(dice uint32) boot.View {
+	return boot.View{Table: e.tab.Len(), Down: e.memory.Down(), Dice: dice}
+}
+
+// Health returns how the node is, why, and when it will try again.
+func (e *Engine) Health() boot.Health { return e.super.Health() }
+
+// disrupted tells the supervisor that the world has changed; connections that
+// were warm are not, and an outage that was counted is over or another one.
+func (e *Engine) disrupted(what string) {
+	clear(e.warm)
+	e.memory.Forget()
+	e.super.Changed(e.now.Mono, what)
+}
+
+// past is who was in the table once: the contacts that left it last, for the
+// day on which all who are in it are dead.
+type past struct {
+	handles []contact.Handle // held, the latest first
+}
+
+// add remembers a contact.
+func (p *past) add(h contact.Handle, book *contact.Book) {
+	if i := slices.Index(p.handles, h); i >= 0 {
+		p.handles = slices.Delete(p.handles, i, i+1)
+	} else {
+		book.Hold(h)
+	}
+	p.handles = slices.Insert(p.handles, 0, h)
+	if n := len(p.handles); n > params.MaxRemembered {
+		book.Drop(p.handles[n-1])
+		p.handles = p.handles[:n-1]
+	}
+}
+
+func (p *past) list() []contact.Handle { return p.handles }
+
+// remember takes the contacts of an earlier life.
+func (e *Engine) remember(infos []*contact.Info) {
+	for _, info := range slices.Backward(infos) {
+		if info.ID != e.self.ID {
+			h, _ := e.book.Intern(info)
+			e.remembered.add(h, e.book)
+		}
+	}
+}
+
+// superWake is when the next bootstrap is due.
+func (e *Engine) superWake() mono.Time { return e.super.Wake() }
