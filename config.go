@@ -1,0 +1,165 @@
+package waymark
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/protocol"
+	ma "github.com/multiformats/go-multiaddr"
+	madns "github.com/multiformats/go-multiaddr-dns"
+
+	"github.com/waymark-dht/waymark/core/contact"
+	"github.com/waymark-dht/waymark/core/engine"
+	"github.com/waymark-dht/waymark/core/params"
+	"github.com/waymark-dht/waymark/core/table"
+)
+
+// DefaultProtocol is the protocol of the public IPFS network.
+const DefaultProtocol protocol.ID = "/ipfs/kad/1.0.0"
+
+// Config is what a node may be told. The zero value is a node of the public
+// IPFS network that knows nobody: it works, and waits to be introduced.
+type Config struct {
+	// Required: nothing.
+
+	// Protocol is the name under which the DHT is spoken, and so the network
+	// that the node joins, for example "/subspace/kad/0.1.0". It begins with a
+	// slash. Default: DefaultProtocol.
+	Protocol protocol.ID
+
+	// Mode says whether the node serves others. Default: ModeAuto, which
+	// serves once AutoNAT has found the host to be reachable.
+	Mode Mode
+
+	// Seeds are the peers to ask when nobody else is known: addresses with
+	// /p2p, or DNS names (/dnsaddr/…, /dns…/…/p2p/…) that lead to such. The
+	// node itself and duplicates are skipped. Default: none. Limit:
+	// params.MaxSeeds.
+	Seeds []ma.Multiaddr
+
+	// Paths is how many disjoint paths a lookup takes: more of them resist
+	// more hostile peers, and cost as many times the requests. Default: 1.
+	// Limit: params.MaxPaths.
+	Paths int
+
+	// AllowLoopback accepts loopback and private addresses from anybody and
+	// exempts loopback from the limits on peers of one IP group: for tests,
+	// demonstrations and networks on one machine. Default: false.
+	AllowLoopback bool
+
+	// Resolver resolves the names in Seeds. Default: DNS of the system. It
+	// gets params.DNSDeadline and is abandoned if it takes longer.
+	Resolver Resolver
+
+	// Logger gets one line for each change of state and each anomaly; what
+	// happens in detail is in Facts. Default: nothing is logged.
+	Logger *slog.Logger
+
+	// For tests.
+
+	// Seed is the origin of all chance in the node. Default: 0, which takes a
+	// random one. The same seed and the same events give the same decisions.
+	Seed uint64
+
+	// Clock tells the time. Default: the system's clocks. Timers are always
+	// those of package time.
+	Clock Clock
+}
+
+// Mode says whether a node answers others' requests.
+type Mode int
+
+// The modes of a node.
+const (
+	ModeAuto   Mode = iota // server while AutoNAT finds the host reachable, else client
+	ModeClient             // never serve
+	ModeServer             // always serve
+)
+
+// String returns the mode's word.
+func (m Mode) String() string {
+	switch m {
+	case ModeAuto:
+		return "auto"
+	case ModeClient:
+		return "client"
+	case ModeServer:
+		return "server"
+	}
+	return fmt.Sprintf("mode %d", int(m))
+}
+
+// Resolver turns an address that begins with a DNS name into addresses; it is
+// what *madns.Resolver of go-multiaddr-dns does.
+type Resolver interface {
+	Resolve(ctx context.Context, name ma.Multiaddr) ([]ma.Multiaddr, error)
+}
+
+// Clock tells the time. Mono never goes back and may stop while the machine
+// sleeps; Wall may be set by people and by NTP. A difference between the two
+// is how a node notices that it slept.
+type Clock interface {
+	Mono() time.Duration // since an arbitrary origin
+	Wall() time.Time
+}
+
+// checked returns the Config with its defaults, and its seeds in the engine's
+// terms, or what is wrong with it.
+func (c Config) checked(self peer.ID) (Config, engine.Config, error) {
+	if c.Protocol == "" {
+		c.Protocol = DefaultProtocol
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Resolver == nil {
+		c.Resolver = madns.DefaultResolver
+	}
+	if c.Clock == nil {
+		c.Clock = newSystemClock()
+	}
+	switch {
+	case c.Protocol[0] != '/':
+		return c, engine.Config{}, badConfig("protocol %q does not begin with a slash", c.Protocol)
+	case c.Mode < ModeAuto || c.Mode > ModeServer:
+		return c, engine.Config{}, badConfig("%v is none of ModeAuto, ModeClient, ModeServer", c.Mode)
+	case c.Paths < 0 || c.Paths > params.MaxPaths:
+		return c, engine.Config{}, badConfig("%d paths; from 1 to %d are possible", c.Paths, params.MaxPaths)
+	case len(c.Seeds) > params.MaxSeeds:
+		return c, engine.Config{}, badConfig("%d seeds; at most %d are possible", len(c.Seeds), params.MaxSeeds)
+	}
+	seeds, err := seedsOf(c.Seeds, self)
+	return c, engine.Config{
+		Seeds: seeds, Paths: max(1, c.Paths),
+		Table: table.Config{ExemptLoopback: c.AllowLoopback},
+	}, err
+}
+
+// seedsOf sorts addresses into peers, each with all its addresses, and names.
+func seedsOf(addrs []ma.Multiaddr, self peer.ID) (seeds []engine.Seed, err error) {
+	at := make(map[contact.ID]int)
+	for _, a := range addrs {
+		if isName(a) {
+			seeds = append(seeds, engine.Seed{Name: a.String()})
+			continue
+		}
+		info, err := peer.AddrInfoFromP2pAddr(a)
+		if err != nil {
+			return nil, badConfig("seed %s: %v; a seed is an address that ends in /p2p/PEER", a, err)
+		}
+		c := contactOf(*info)
+		i, known := at[c.ID]
+		switch {
+		case info.ID == self:
+		case known:
+			seeds[i].Peer = contact.New(c.ID, append(seeds[i].Peer.Addrs, c.Addrs...)...)
+		default:
+			at[c.ID] = len(seeds)
+			seeds = append(seeds, engine.Seed{Peer: c})
+		}
+	}
+	return seeds, nil
+}

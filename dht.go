@@ -1,0 +1,333 @@
+package waymark
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/waymark-dht/waymark/core/contact"
+	"github.com/waymark-dht/waymark/core/engine"
+	"github.com/waymark-dht/waymark/core/mono"
+	"github.com/waymark-dht/waymark/core/params"
+	"github.com/waymark-dht/waymark/core/table"
+)
+
+// DHT is one node. It is safe for concurrent use.
+type DHT struct {
+	host   host.Host
+	cfg    Config
+	time   timeline
+	policy policy
+
+	self     atomic.Pointer[contact.Info]   // who we are, with our addresses of the moment
+	snapshot atomic.Pointer[table.Snapshot] // what the server answers from
+
+	mail    *mailbox
+	facts   *hub
+	ready   *readiness
+	waiters *waiters
+	workers *workers
+	server  *server
+	watch   *watcher
+	logs    *logs
+
+	lastOp  atomic.Uint64
+	overdue atomic.Int64
+
+	stopped chan struct{} // closed when the driver's loop has ended
+	closing sync.Once
+	closed  error
+}
+
+// New starts a node on a host. The host stays the caller's: close the node
+// first, then the host. New asks nobody anything; see Bootstrap.
+func New(h host.Host, cfg Config) (*DHT, error) {
+	cfg, ecfg, err := cfg.checked(h.ID())
+	if err != nil {
+		return nil, err
+	}
+	d := &DHT{
+		host: h, cfg: cfg, time: newTimeline(cfg.Clock), policy: policy{loopback: cfg.AllowLoopback},
+		mail: newMailbox(), facts: newHub(), ready: newReadiness(), waiters: newWaiters(),
+		logs: newLogs(cfg.Logger), stopped: make(chan struct{}),
+	}
+	d.self.Store(d.ourselves())
+	d.workers = newWorkers(d)
+	d.server = newServer(d)
+	if d.watch, err = newWatcher(d); err != nil {
+		d.logs.close()
+		return nil, fmt.Errorf("subscribe to the host's events: %w", err)
+	}
+	go newDriver(d, ecfg).loop()
+	d.watch.start()
+	return d, nil
+}
+
+// Bound returns the time within which a call of the given kind ends, if it is
+// made now and its context does not end it earlier.
+func (d *DHT) Bound(op Op) time.Duration {
+	switch op {
+	case OpLookup, OpFindPeer:
+		return params.OpDeadline + params.Epsilon
+	case OpPing:
+		return params.HardSlow + params.Epsilon
+	case OpBootstrap:
+		return params.BootDeadline + params.Epsilon
+	case OpClose:
+		return params.CloseDeadline + params.Epsilon
+	}
+	return 0
+}
+
+// RunBootstrap fills the routing table and returns one report when that is
+// done. While one is running, others join it. The error is nil if the table
+// is of use; the report says how good it is.
+func (d *DHT) RunBootstrap(ctx context.Context) (Report, error) {
+	r, err := d.run(ctx, OpBootstrap, func(op engine.OpID, deadline mono.Time) engine.Event {
+		return engine.StartBootstrap{Op: op, Deadline: deadline}
+	})
+	rep := reportOf(r)
+	if err == nil {
+		err = failure(r.Outcome, rep.Table)
+	}
+	return rep, err
+}
+
+// Bootstrap starts to fill the routing table and returns at once, as
+// go-libp2p's routing.Routing wants it; it goes on when ctx has ended.
+// WaitReady waits for the result, RunBootstrap does both.
+func (d *DHT) Bootstrap(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return d.mail.send(engine.StartBootstrap{Op: d.nextOp()})
+}
+
+// WaitReady returns nil once the node has a useful table, and bootstraps if it
+// has none. It waits until ctx ends, and params.ReadyDeadline if that is
+// endless; the error is then ErrNotReady with the reasons.
+func (d *DHT) WaitReady(ctx context.Context) error {
+	if _, bounded := ctx.Deadline(); !bounded {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, params.ReadyDeadline)
+		defer cancel()
+	}
+	if !d.ready.is() {
+		if err := d.Bootstrap(ctx); err != nil {
+			return err
+		}
+	}
+	return d.ready.wait(ctx, d.stopped)
+}
+
+// GetClosestPeers returns the peers nearest to a key, nearest first, at most
+// k. The key is hashed: for a peer it is string(id), for content the multihash.
+func (d *DHT) GetClosestPeers(ctx context.Context, key string) ([]peer.ID, error) {
+	r, err := d.Lookup(ctx, key)
+	ids := make([]peer.ID, len(r.Peers))
+	for i, p := range r.Peers {
+		ids[i] = p.ID
+	}
+	return ids, err
+}
+
+// Lookup is GetClosestPeers with addresses, the reason why it ended and what
+// it did. An end at the deadline that has peers is no error: Outcome says so.
+func (d *DHT) Lookup(ctx context.Context, key string) (Result, error) {
+	if key == "" {
+		return Result{}, badConfig("an empty key has no place in the key space")
+	}
+	return d.lookup(ctx, OpLookup, engine.KindLookup, []byte(key))
+}
+
+func (d *DHT) lookup(ctx context.Context, op Op, kind engine.Kind, preimage []byte) (Result, error) {
+	r, err := d.runLookup(ctx, op, kind, preimage)
+	if err == nil {
+		err = failure(r.Outcome, len(r.Closest))
+	}
+	return resultOf(r), err
+}
+
+func (d *DHT) runLookup(ctx context.Context, op Op, kind engine.Kind, preimage []byte) (engine.Result, error) {
+	return d.run(ctx, op, func(id engine.OpID, deadline mono.Time) engine.Event {
+		return engine.StartLookup{Op: id, Kind: kind, Preimage: preimage, Deadline: deadline, Paths: d.cfg.Paths}
+	})
+}
+
+// FindPeer returns the addresses of a peer: those it is connected by, or what
+// the network says. ErrNotFound means that the network does not know it.
+func (d *DHT) FindPeer(ctx context.Context, id peer.ID) (peer.AddrInfo, error) {
+	if err := id.Validate(); err != nil {
+		return peer.AddrInfo{}, badConfig("peer ID: %v", err)
+	}
+	if d.host.Network().Connectedness(id) == network.Connected || id == d.host.ID() {
+		return d.host.Peerstore().PeerInfo(id), nil
+	}
+	r, err := d.runLookup(ctx, OpFindPeer, engine.KindFindPeer, []byte(id))
+	switch {
+	case r.Found != nil:
+		return infoOf(r.Found), nil
+	case err != nil:
+		return peer.AddrInfo{}, err
+	}
+	if err := failure(r.Outcome, len(r.Closest)); err != nil {
+		return peer.AddrInfo{}, err
+	}
+	return peer.AddrInfo{}, ErrNotFound
+}
+
+// Ping asks a peer once whether it serves this DHT, dialling it if need be,
+// and returns how long the answer took. It dials what the host's peerstore
+// knows of the peer.
+func (d *DHT) Ping(ctx context.Context, id peer.ID) (time.Duration, error) {
+	if err := id.Validate(); err != nil {
+		return 0, badConfig("peer ID: %v", err)
+	}
+	if id == d.host.ID() {
+		return 0, badConfig("a node cannot ping itself")
+	}
+	to := contactOf(d.host.Peerstore().PeerInfo(id))
+	r, err := d.run(ctx, OpPing, func(op engine.OpID, deadline mono.Time) engine.Event {
+		return engine.StartPing{Op: op, Peer: to, Deadline: deadline}
+	})
+	switch {
+	case err != nil:
+		return 0, err
+	case r.Stats.Successes == 0:
+		if err := failure(r.Outcome, 1); err != nil && !errors.Is(err, ErrNoPeers) {
+			return 0, err
+		}
+		return 0, noAnswer(r.Stats.Failures)
+	}
+	return r.Ended.Sub(r.Started), nil
+}
+
+// Admit vouches for a server: it enters the routing table without being asked,
+// if there is room for it. For tables that are known to be true.
+func (d *DHT) Admit(info peer.AddrInfo) error {
+	if err := info.ID.Validate(); err != nil {
+		return badConfig("peer ID: %v", err)
+	}
+	return d.mail.send(engine.Vouched{Peer: contactOf(info)})
+}
+
+// RoutingTable returns the routing table as it is now.
+func (d *DHT) RoutingTable() Table {
+	s := d.snapshot.Load()
+	if s == nil {
+		return Table{}
+	}
+	self := d.self.Load()
+	all := s.Nearest(make([]*contact.Info, 0, s.Len()), self.Key, s.Len())
+	t := Table{Size: len(all)}
+	for i := len(all) - 1; i >= 0; i-- { // the farthest first
+		prefix := self.Key.CommonPrefix(all[i].Key)
+		if n := len(t.Buckets); n == 0 || t.Buckets[n-1].Prefix != prefix {
+			t.Buckets = append(t.Buckets, Bucket{Prefix: prefix, Capacity: capacity(prefix)})
+		}
+		b := &t.Buckets[len(t.Buckets)-1]
+		b.Contacts = append(b.Contacts, infoOf(all[i]))
+	}
+	return t
+}
+
+func capacity(prefix int) int {
+	if prefix < len(params.TopBuckets) {
+		return params.TopBuckets[prefix]
+	}
+	return params.K
+}
+
+// Open returns what is running now: how old each operation is, what it waits
+// for and when it must end. It returns nil once the node is closed.
+func (d *DHT) Open() []OpenOp {
+	got := make(chan []OpenOp, 1)
+	if d.mail.ask(func(e *engine.Engine) { got <- e.Open() }) != nil {
+		return nil
+	}
+	timer := time.NewTimer(params.Epsilon)
+	defer timer.Stop()
+	select {
+	case open := <-got:
+		return open
+	case <-d.stopped:
+	case <-timer.C:
+	}
+	return nil
+}
+
+// Overdue returns how many operations did not end within their bound, ever.
+// It is a defect if this is not zero.
+func (d *DHT) Overdue() int64 { return d.overdue.Load() }
+
+// Time converts a moment of a Fact or of Open to a date.
+func (d *DHT) Time(at mono.Time) time.Time { return d.time.date(at) }
+
+// Mode returns what the node is now: ModeClient or ModeServer.
+func (d *DHT) Mode() Mode {
+	if d.server.serving() {
+		return ModeServer
+	}
+	return ModeClient
+}
+
+// Host returns the host that the node runs on.
+func (d *DHT) Host() host.Host { return d.host }
+
+// PeerID returns the node's own ID.
+func (d *DHT) PeerID() peer.ID { return d.host.ID() }
+
+// Health returns how the node is.
+func (d *DHT) Health() Health {
+	h := Health{Mode: d.Mode(), Overdue: d.Overdue(), Server: d.server.counters()}
+	h.State, h.Reasons, h.Next = d.ready.words()
+	h.InFlight, h.Zombies, h.ZombiesPeak = d.workers.counts()
+	h.Streams = d.server.streams()
+	if s := d.snapshot.Load(); s != nil {
+		h.Table = s.Len()
+	}
+	return h
+}
+
+// Close ends every operation with what it has, stops serving and cuts what is
+// under way. It returns within its bound, with ErrLeftover if something would
+// not end. Later calls return the same.
+func (d *DHT) Close() error {
+	d.closing.Do(func() { d.closed = d.shut() })
+	return d.closed
+}
+
+func (d *DHT) shut() error {
+	limit := time.NewTimer(params.CloseDeadline)
+	defer limit.Stop()
+	d.mail.withdraw(engine.Shutdown{})
+	var left []error
+	for _, part := range []struct {
+		name string
+		stop func() <-chan struct{}
+	}{
+		{"the engine's loop", func() <-chan struct{} { return d.stopped }},
+		{"the subscription to events", d.watch.stop},
+		{"inbound streams", d.server.stop},
+		{"calls into libp2p", d.workers.stop},
+		{"the logger", func() <-chan struct{} { return d.logs.ended }},
+	} {
+		select {
+		case <-part.stop():
+		case <-limit.C:
+			limit.Reset(0) // the others are told to stop too, and not waited for
+			left = append(left, errors.New(part.name))
+		}
+	}
+	if len(left) > 0 {
+		return fmt.Errorf("%w: %w", ErrLeftover, errors.Join(left...))
+	}
+	return nil
+}

@@ -1,0 +1,206 @@
+package waymark
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"github.com/waymark-dht/waymark/core/contact"
+	"github.com/waymark-dht/waymark/core/engine"
+	"github.com/waymark-dht/waymark/core/mono"
+	"github.com/waymark-dht/waymark/core/params"
+)
+
+// driver is the one goroutine that owns the engine, and its one timer. It
+// tells the engine what happened and hands out what the engine wants done; it
+// never blocks on anything but its mailbox and that timer.
+type driver struct {
+	*DHT
+	engine  *engine.Engine
+	timer   *time.Timer
+	armed   mono.Time                 // when the timer is to fire
+	checked clockReading              // the clocks when last compared
+	running map[engine.OpID]mono.Time // when each operation has to be over
+	late    map[engine.OpID]struct{}  // those that were not, already counted
+	looked  mono.Time                 // when running was last looked through
+}
+
+func newDriver(d *DHT, cfg engine.Config) *driver {
+	dr := &driver{
+		DHT: d, timer: time.NewTimer(0), running: make(map[engine.OpID]mono.Time),
+		late:   make(map[engine.OpID]struct{}),
+		engine: engine.New(cfg, d.self.Load(), contact.NewBook(), chance(d.cfg.Seed)),
+	}
+	dr.checked = dr.read(d.time.now())
+	d.snapshot.Store(dr.engine.Snapshot())
+	return dr
+}
+
+// chance returns what to seed the engine's randomness with.
+func chance(seed uint64) uint64 {
+	for seed == 0 {
+		seed = rand.Uint64()
+	}
+	return seed
+}
+
+// loop runs until a Shutdown was stepped.
+func (d *driver) loop() {
+	defer close(d.stopped)
+	for !d.turn() {
+		d.arm()
+		select {
+		case <-d.mail.wake:
+		case <-d.timer.C:
+		}
+	}
+	d.timer.Stop()
+	d.finish()
+}
+
+// turn steps everything that is there to be stepped, in the order of rule 6:
+// the world, outcomes, what people want, and then the time. It reports
+// whether the node is to stop.
+func (d *driver) turn() (stop bool) {
+	d.checkClocks()
+	for _, ev := range d.workers.expired(d.time.mono()) {
+		d.step(ev)
+	}
+	for _, l := range d.mail.take() {
+		if l.ask != nil {
+			l.ask(d.engine)
+			continue
+		}
+		d.step(l.event)
+		_, shutdown := l.event.(engine.Shutdown)
+		stop = stop || shutdown
+	}
+	if wake, ok := d.engine.Wake(); ok && wake.Due(d.time.mono()) {
+		d.step(engine.Tick{})
+	}
+	d.checkBounds()
+	return stop
+}
+
+// step is one step of the engine, with all that follows from it.
+func (d *driver) step(ev engine.Event) {
+	d.engine.Step(d.time.now(), ev)
+	for {
+		eff, ok := d.engine.Next()
+		if !ok {
+			break
+		}
+		d.perform(eff)
+	}
+	for f := range d.engine.Facts() {
+		d.notice(f)
+	}
+}
+
+// perform hands an effect to whoever carries it out. None of this blocks.
+func (d *driver) perform(eff engine.Effect) {
+	switch e := eff.(type) {
+	case engine.Send:
+		d.workers.send(e)
+	case engine.Resolve:
+		d.workers.resolve(e)
+	case engine.Abort:
+		d.workers.abort(e.Attempt)
+	case engine.Publish:
+		d.snapshot.Store(d.engine.Snapshot())
+	}
+}
+
+// notice delivers a fact: to the caller whose operation ended, to the state
+// that Health shows, and to whoever watches.
+func (d *driver) notice(f engine.Fact) {
+	switch f := f.(type) {
+	case engine.OpStarted:
+		d.running[f.Op] = f.Bound.Add(params.Epsilon)
+	case engine.OpEnded:
+		delete(d.running, f.Op)
+		delete(d.late, f.Op)
+		if f.Kind == engine.KindBootstrap && d.ready.bootstrapped(f.Result) {
+			d.logs.line("bootstrap ended", "outcome", f.Result.Outcome.String())
+		}
+		d.waiters.end(f.Op, f.Result)
+	case engine.Refused:
+		now := d.time.mono()
+		d.waiters.end(f.Op, engine.Result{Outcome: engine.Rejected, Started: now, Ended: now, Bound: now})
+	}
+	d.facts.publish(d.time.mono(), f)
+}
+
+// arm sets the timer to the next moment at which anything is due.
+func (d *driver) arm() {
+	d.armed = d.checked.mono.Add(params.ClockCheck)
+	if wake, ok := d.engine.Wake(); ok {
+		d.armed = mono.Earlier(d.armed, wake)
+	}
+	d.armed = max(mono.Earlier(d.armed, d.workers.soonest()), d.time.mono())
+	d.timer.Reset(max(0, d.time.until(d.armed)))
+}
+
+// checkBounds counts the operations that should be over and are not.
+func (d *driver) checkBounds() {
+	now := d.time.mono()
+	if now.Sub(d.looked) < params.Epsilon {
+		return
+	}
+	d.looked = now
+	for op, bound := range d.running {
+		if _, known := d.late[op]; !known && bound.Before(now) {
+			d.late[op] = struct{}{}
+			d.overdue.Add(1)
+			d.logs.line("operation is overdue: this is a defect", "op", uint64(op))
+		}
+	}
+}
+
+// finish leaves nothing behind that waits for the engine.
+func (d *driver) finish() {
+	for _, l := range d.mail.close() {
+		if l.ask != nil {
+			l.ask(d.engine)
+		}
+	}
+	d.waiters.close(d.time.mono())
+	d.ready.set("closed", nil)
+	d.facts.close()
+	d.logs.close()
+}
+
+// clockReading is what both clocks said at one moment.
+type clockReading struct {
+	mono mono.Time
+	wall mono.Wall
+}
+
+func (d *driver) read(now mono.Now) clockReading { return clockReading{now.Mono, now.Wall} }
+
+// checkClocks tells the engine if the machine slept, the clock was set or the
+// process was stopped. Go's monotonic clock stands still while Linux sleeps,
+// so the wall clock gets ahead of it; it does not while the process is
+// stopped, but then the timer comes late.
+func (d *driver) checkClocks() {
+	now := d.read(d.time.now())
+	passed := now.mono.Sub(d.checked.mono)
+	ahead := time.Duration(now.wall-d.checked.wall) - passed
+	late := now.mono.Sub(d.armed)
+	if d.armed == 0 {
+		late = 0 // the first turn: no timer was armed
+	}
+	gap := max(ahead.Abs(), late)
+	if gap <= params.ClockGap {
+		if passed >= params.ClockCheck {
+			d.checked = now
+			d.workers.sweep()
+		}
+		return
+	}
+	d.checked = now
+	d.logs.line("the clocks jumped: what was under way is asked again", "gap", gap.String())
+	d.step(engine.ClockJumped{Gap: int64(gap)})
+	for _, ev := range d.workers.suspended() {
+		d.step(ev)
+	}
+}

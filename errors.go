@@ -1,0 +1,62 @@
+package waymark
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/libp2p/go-libp2p/core/routing"
+)
+
+// The errors that a caller may meet. Each says what to do next; compare with
+// errors.Is, since most are returned with evidence wrapped around them.
+var (
+	// ErrClosed: the node was closed. Make a new one.
+	ErrClosed = errors.New("the node is closed; make a new one with New")
+
+	// ErrNoPeers: nobody could be asked, or nobody answered. Bootstrap first,
+	// give seeds, or look at Health for what was tried.
+	ErrNoPeers = errors.New("no peer could be asked or none answered; check the network and Config.Seeds, then Bootstrap")
+
+	// ErrDeadline: time ran out before there was any result. It is also a
+	// context.DeadlineExceeded. Try again, or see Open for what is slow.
+	ErrDeadline error = deadlineError{}
+
+	// ErrNotFound: the network was asked and does not have it. It is
+	// routing.ErrNotFound of go-libp2p.
+	ErrNotFound = routing.ErrNotFound
+
+	// ErrOverloaded: too many operations wait already. Wait for some of them.
+	ErrOverloaded = errors.New("too many operations wait already; wait for some to end and try again")
+
+	// ErrNotReady: the node has no useful table yet. The text around it has
+	// the reasons; the node goes on trying.
+	ErrNotReady = errors.New("the node is not ready; it goes on trying, see Health for the next step")
+
+	// ErrBadConfig: a Config or an argument cannot be meant so. The text
+	// around it says which and what would be right.
+	ErrBadConfig = errors.New("bad configuration")
+
+	// ErrNoAnswer: the peer that was pinged did not answer. The text around
+	// it has the reason; try another of its addresses.
+	ErrNoAnswer = errors.New("the peer did not answer; check that it is running and that its address is right")
+
+	// ErrLeftover: Close had to leave something behind that would not end,
+	// such as a transport that ignores cancellation. Nothing can be done
+	// about it but to end the process; the text around it says what it was.
+	ErrLeftover = errors.New("something would not end when the node was closed")
+)
+
+// deadlineError is what ErrDeadline is, so that callers who only know package
+// context recognise it.
+type deadlineError struct{}
+
+func (deadlineError) Error() string {
+	return "time ran out before there was any result; try again, and see Open for what is slow"
+}
+func (deadlineError) Is(target error) bool { return target == context.DeadlineExceeded }
+func (deadlineError) Timeout() bool        { return true }
+
+func badConfig(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", ErrBadConfig, fmt.Sprintf(format, args...))
+}

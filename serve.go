@@ -1,0 +1,199 @@
+package waymark
+
+import (
+	"bufio"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/waymark-dht/waymark/core/contact"
+	"github.com/waymark-dht/waymark/core/params"
+	answer "github.com/waymark-dht/waymark/core/server"
+	"github.com/waymark-dht/waymark/core/wire"
+)
+
+// server answers others, each stream on its own goroutine and from a snapshot
+// of the table, so that it neither waits for the engine nor keeps it waiting.
+type server struct {
+	*DHT
+	answered, refused, resets atomic.Uint64
+
+	switching sync.Mutex // one change of mode at a time
+
+	mu       sync.Mutex
+	on       bool
+	open     map[network.Stream]struct{}
+	perPeer  map[peer.ID]int
+	stopping bool
+	drained  chan struct{} // closed when stopping and the last stream is over
+}
+
+func newServer(d *DHT) *server {
+	return &server{
+		DHT: d, open: make(map[network.Stream]struct{}), perPeer: make(map[peer.ID]int),
+		drained: make(chan struct{}),
+	}
+}
+
+// serve begins or stops to serve.
+func (s *server) serve(on bool) {
+	s.switching.Lock()
+	defer s.switching.Unlock()
+	s.mu.Lock()
+	on = on && !s.stopping
+	change := s.on != on
+	s.on = on
+	s.mu.Unlock()
+	switch {
+	case change && on:
+		s.host.SetStreamHandler(s.cfg.Protocol, s.handle)
+	case change:
+		s.host.RemoveStreamHandler(s.cfg.Protocol)
+		s.resetAll()
+	}
+}
+
+func (s *server) serving() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.on
+}
+
+func (s *server) streams() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.open)
+}
+
+func (s *server) counters() ServerCounters {
+	return ServerCounters{Answered: s.answered.Load(), Refused: s.refused.Load(), Reset: s.resets.Load()}
+}
+
+// handle serves one inbound stream until its other side is done or fails.
+func (s *server) handle(st network.Stream) {
+	if !s.enter(st) {
+		s.refused.Add(1)
+		st.ResetWithError(network.StreamResourceLimitExceeded)
+		return
+	}
+	defer s.leave(st)
+	if err := s.answerAll(st); err != nil {
+		s.resets.Add(1)
+		st.Reset()
+		return
+	}
+	st.Close()
+}
+
+func (s *server) enter(st network.Stream) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	from := st.Conn().RemotePeer()
+	if !s.on || len(s.open) >= params.StreamsTotal || s.perPeer[from] >= params.StreamsPerPeer {
+		return false
+	}
+	s.open[st] = struct{}{}
+	s.perPeer[from]++
+	return true
+}
+
+func (s *server) leave(st network.Stream) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.open, st)
+	from := st.Conn().RemotePeer()
+	if s.perPeer[from]--; s.perPeer[from] == 0 {
+		delete(s.perPeer, from)
+	}
+	s.drainedLocked()
+}
+
+func (s *server) drainedLocked() {
+	if s.stopping && len(s.open) == 0 {
+		select {
+		case <-s.drained:
+		default:
+			close(s.drained)
+		}
+	}
+}
+
+// answerAll answers the requests on a stream, in their order. It returns nil
+// if the stream ends between two of them.
+func (s *server) answerAll(st network.Stream) error {
+	in := bufio.NewReaderSize(st, params.ServeBuffer)
+	var frame, out []byte
+	for {
+		st.SetReadDeadline(time.Now().Add(params.IdleStream))
+		if _, err := in.Peek(1); err == io.EOF {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		st.SetReadDeadline(time.Now().Add(params.ServeDeadline))
+		body, err := wire.ReadFrame(in, frame, params.MaxRequest)
+		if frame = body; err != nil {
+			return err
+		}
+		if out, err = s.reply(out[:0], body, st.Conn().RemotePeer()); err != nil {
+			return err
+		}
+		st.SetWriteDeadline(time.Now().Add(params.ServeDeadline))
+		if _, err := st.Write(out); err != nil {
+			return err
+		}
+		s.answered.Add(1)
+	}
+}
+
+// reply appends the frame that answers one request.
+func (s *server) reply(out, request []byte, asker peer.ID) ([]byte, error) {
+	q, err := wire.Decode(request, wire.RequestLimits())
+	if err != nil {
+		return out, err
+	}
+	return answer.Answer(out, &q, contact.ID(asker), s.self.Load(), s.snapshot.Load(), s.find)
+}
+
+// find returns what is known of a peer at first hand: it is in the table, or
+// connected and has told its addresses itself.
+func (s *server) find(id contact.ID) *contact.Info {
+	if c := s.snapshot.Load().Find(id); c != nil {
+		return c
+	}
+	if s.host.Network().Connectedness(peer.ID(id)) != network.Connected {
+		return nil
+	}
+	return s.policy.filter(contactOf(peer.AddrInfo{ID: peer.ID(id), Addrs: signedAddrs(s.host.Peerstore(), peer.ID(id))}))
+}
+
+// resetAll cuts every stream, off the caller's goroutine.
+func (s *server) resetAll() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for st := range s.open {
+		go st.Reset()
+	}
+}
+
+// stop ends the service; the channel it returns is closed when every stream is
+// over. Telling the host may block, for it tells the host's subscribers.
+func (s *server) stop() <-chan struct{} {
+	s.mu.Lock()
+	s.stopping = true
+	s.mu.Unlock()
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		s.serve(false)
+		s.mu.Lock()
+		s.drainedLocked()
+		s.mu.Unlock()
+		<-s.drained
+	}()
+	return stopped
+}

@@ -1,0 +1,309 @@
+package waymark
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/peerstore"
+	"github.com/libp2p/go-libp2p/core/protocol"
+	"github.com/libp2p/go-libp2p/p2p/net/swarm"
+	ma "github.com/multiformats/go-multiaddr"
+	"github.com/multiformats/go-multistream"
+	"github.com/multiformats/go-varint"
+
+	"github.com/waymark-dht/waymark/core/contact"
+	"github.com/waymark-dht/waymark/core/engine"
+	"github.com/waymark-dht/waymark/core/params"
+	"github.com/waymark-dht/waymark/core/wire"
+)
+
+// stream is one stream to a peer. It carries one request at a time: answers to
+// FIND_NODE carry no key, so two of them could not be told apart.
+type stream struct {
+	network.Stream
+	in     *bufio.Reader
+	agreed bool      // the protocol has been negotiated
+	since  time.Time // when it was put aside
+}
+
+// exchange asks a peer and returns the outcome. One that fails on a stream
+// from an earlier exchange, before anything came back, says nothing about the
+// peer, who may have put that stream away: it is made again on a fresh one.
+func (w *workers) exchange(a *attempt) engine.Event {
+	s := w.idle.take(a.peer)
+	closer, err := w.talk(a, s)
+	if err != nil && s != nil && a.ctx.Err() == nil && a.at() < reading {
+		s.Reset()
+		s = nil
+		closer, err = w.talk(a, nil)
+	}
+	if err != nil {
+		return a.failed(a.verdict(err))
+	}
+	return engine.Answered{Attempt: a.id, From: w.verified(a), Closer: w.policy.contacts(closer)}
+}
+
+// talk makes one exchange on a stream, or on a fresh one if it is nil, and
+// puts the stream aside for the next.
+func (w *workers) talk(a *attempt, s *stream) ([]*contact.Info, error) {
+	if s == nil {
+		var err error
+		if s, err = w.open(a); err != nil {
+			return nil, err
+		}
+	} else if !a.uses(s.Conn(), s.Stream) {
+		return nil, a.ctx.Err()
+	}
+	closer, err := s.ask(a, w.cfg.Protocol)
+	if err != nil {
+		s.Reset()
+		return nil, err
+	}
+	w.putAside(a.peer, s)
+	return closer, nil
+}
+
+// putAside keeps a stream for the peer's next request, or ends it. A second
+// answer on it is nobody's.
+func (w *workers) putAside(id peer.ID, s *stream) {
+	s.SetDeadline(time.Time{})
+	if s.in.Buffered() > 0 || !w.idle.put(id, s) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.dispose([]*stream{s})
+	}
+}
+
+// open connects to the attempt's peer and opens a stream. A connection that
+// dies in between is no failure of a peer that has another.
+func (w *workers) open(a *attempt) (*stream, error) {
+	for try := 0; ; try++ {
+		conn, err := w.dial(a)
+		if err != nil {
+			return nil, err
+		}
+		a.enter(opening)
+		s, err := conn.NewStream(a.ctx)
+		if err == nil {
+			return w.begin(a, conn, s)
+		}
+		if try > 0 || a.ctx.Err() != nil || errors.Is(err, network.ErrResourceLimitExceeded) {
+			return nil, err
+		}
+	}
+}
+
+func (w *workers) begin(a *attempt, conn network.Conn, s network.Stream) (*stream, error) {
+	if !a.uses(conn, s) {
+		s.Reset()
+		return nil, a.ctx.Err()
+	}
+	if err := s.SetProtocol(w.cfg.Protocol); err != nil {
+		s.Reset()
+		return nil, err
+	}
+	return &stream{Stream: s, in: bufio.NewReader(s)}, nil
+}
+
+// dial returns a connection to the attempt's peer. Not through the host, which
+// waits for identify; and past libp2p's own dial back-off, which reaches
+// minutes: whom to leave alone is the engine's decision, from its memory of
+// failures, and it knows an outage of ours when it sees one.
+func (w *workers) dial(a *attempt) (network.Conn, error) {
+	a.enter(dialling)
+	net := w.host.Network()
+	if net.Connectedness(a.peer) != network.Connected {
+		net.Peerstore().AddAddrs(a.peer, unpacked(a.to.Addrs), peerstore.TempAddrTTL)
+		if s, ok := net.(*swarm.Swarm); ok && a.seed {
+			s.Backoff().Clear(a.peer) // for the host's other users as well
+		}
+	}
+	ctx := network.WithForceDirectDial(a.ctx, "dht")
+	ctx = network.WithDialPeerTimeout(ctx, time.Until(a.until))
+	conn, err := net.DialPeer(ctx, a.peer)
+	if err == nil {
+		a.uses(conn, nil)
+	}
+	return conn, err
+}
+
+// verified returns who answered, with the address that has just been proved.
+func (w *workers) verified(a *attempt) *contact.Info {
+	a.mu.Lock()
+	conn := a.conn
+	a.mu.Unlock()
+	if conn == nil {
+		return nil
+	}
+	var addrs []contact.Addr
+	if conn.Stat().Direction == network.DirOutbound {
+		addrs = w.policy.addrs(packed([]ma.Multiaddr{conn.RemoteMultiaddr()}))
+	}
+	for _, addr := range w.policy.addrs(a.to.Addrs) {
+		if !slices.Contains(addrs, addr) && len(addrs) < params.MaxAddrs {
+			addrs = append(addrs, addr)
+		}
+	}
+	if slices.Equal(addrs, a.to.Addrs) {
+		return nil
+	}
+	return contact.New(a.to.ID, addrs...)
+}
+
+// ask writes the attempt's request and reads its answer. The protocol is
+// negotiated with the same bytes, which saves a round trip: who does not speak
+// it says so, and never sees the request.
+func (s *stream) ask(a *attempt, proto protocol.ID) ([]*contact.Info, error) {
+	s.SetDeadline(a.until)
+	a.enter(writing)
+	out := make([]byte, 0, 128)
+	if !s.agreed {
+		out = appendToken(out, multistream.ProtocolID)
+		out = appendToken(out, string(proto))
+	}
+	out = wire.AppendFrame(out, &wire.Message{Type: wire.FindNode, Key: a.key})
+	if _, err := s.Write(out); err != nil {
+		return nil, err
+	}
+	if !s.agreed {
+		a.enter(negotiating)
+		if err := s.agree(proto); err != nil {
+			return nil, err
+		}
+	}
+	a.enter(waiting)
+	if _, err := s.in.Peek(1); err != nil {
+		return nil, err
+	}
+	a.enter(reading)
+	return s.answer()
+}
+
+// appendToken appends one line of multistream-select.
+func appendToken(out []byte, token string) []byte {
+	out = append(out, varint.ToUvarint(uint64(len(token)+1))...)
+	return append(append(out, token...), '\n')
+}
+
+// agree reads the other side of the negotiation.
+func (s *stream) agree(proto protocol.ID) error {
+	for _, want := range []string{multistream.ProtocolID, string(proto)} {
+		got, err := multistream.ReadNextToken[string](s.in)
+		switch {
+		case errors.Is(err, multistream.ErrTooLarge):
+			return fmt.Errorf("%w: %w", errGarbage, err)
+		case err != nil:
+			return err
+		case got == "na":
+			return errNoProtocol
+		case got != want:
+			return fmt.Errorf("%w: negotiated %q instead of %q", errGarbage, got, want)
+		}
+	}
+	s.agreed = true
+	return nil
+}
+
+// answer reads the answer to FIND_NODE.
+func (s *stream) answer() ([]*contact.Info, error) {
+	body, err := wire.ReadFrame(s.in, nil, params.MaxAnswer)
+	if err != nil {
+		return nil, err
+	}
+	m, err := wire.Decode(body, wire.AnswerLimits())
+	if err != nil {
+		return nil, err
+	}
+	if m.Type != wire.FindNode {
+		return nil, fmt.Errorf("%w: %s in answer to FIND_NODE", errGarbage, m.Type)
+	}
+	closer := make([]*contact.Info, len(m.Closer))
+	for i, p := range m.Closer {
+		closer[i] = p.Contact
+	}
+	return closer, nil
+}
+
+// idleStreams keeps one stream per peer for its next request.
+type idleStreams struct {
+	mu     sync.Mutex
+	of     map[peer.ID]*stream
+	closed bool
+}
+
+func newIdleStreams() *idleStreams { return &idleStreams{of: make(map[peer.ID]*stream)} }
+
+// take returns the stream that is kept for a peer, or nil. It is now the
+// caller's alone.
+func (i *idleStreams) take(id peer.ID) *stream {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	s := i.of[id]
+	delete(i.of, id)
+	if s == nil || s.Conn().IsClosed() {
+		return nil
+	}
+	return s
+}
+
+// put keeps a stream, if there is none for the peer and room for it.
+func (i *idleStreams) put(id peer.ID, s *stream) bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.closed || i.of[id] != nil || len(i.of) >= params.IdleOutMax {
+		return false
+	}
+	s.since = time.Now()
+	i.of[id] = s
+	return true
+}
+
+// takeOld takes the streams that are kept for too long, or whose peer is gone.
+func (i *idleStreams) takeOld() []*stream {
+	return i.takeIf(func(s *stream) bool {
+		return s.Conn().IsClosed() || time.Since(s.since) > params.IdleOut
+	})
+}
+
+func (i *idleStreams) takeAll() []*stream { return i.takeIf(func(*stream) bool { return true }) }
+
+// close takes all streams and keeps none from now on.
+func (i *idleStreams) close() []*stream {
+	i.mu.Lock()
+	i.closed = true
+	i.mu.Unlock()
+	return i.takeAll()
+}
+
+func (i *idleStreams) takeIf(pick func(*stream) bool) (taken []*stream) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for id, s := range i.of {
+		if pick(s) {
+			delete(i.of, id)
+			taken = append(taken, s)
+		}
+	}
+	return taken
+}
+
+// lookUp resolves the name of a seed.
+func (w *workers) lookUp(a *attempt) engine.Event {
+	infos, err := resolve(a.ctx, w.cfg.Resolver, a.name)
+	if err != nil && len(infos) == 0 {
+		return a.failed(contact.NoAddress, err.Error())
+	}
+	seeds := make([]*contact.Info, 0, len(infos))
+	for _, info := range infos {
+		if info.ID != w.host.ID() {
+			seeds = append(seeds, contactOf(info))
+		}
+	}
+	return engine.Resolved{Attempt: a.id, Seeds: seeds}
+}

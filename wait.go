@@ -1,0 +1,221 @@
+package waymark
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/waymark-dht/waymark/core/contact"
+	"github.com/waymark-dht/waymark/core/engine"
+	"github.com/waymark-dht/waymark/core/mono"
+	"github.com/waymark-dht/waymark/core/params"
+)
+
+// waiters are the callers that wait for the end of an operation, each on a
+// channel that has room for it.
+type waiters struct {
+	mu     sync.Mutex
+	of     map[engine.OpID]chan engine.Result
+	closed bool
+}
+
+func newWaiters() *waiters { return &waiters{of: make(map[engine.OpID]chan engine.Result)} }
+
+func (w *waiters) add(op engine.OpID) (<-chan engine.Result, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case w.closed:
+		return nil, ErrClosed
+	case len(w.of) >= params.MaxCallers:
+		return nil, ErrOverloaded
+	}
+	ch := make(chan engine.Result, 1)
+	w.of[op] = ch
+	return ch, nil
+}
+
+func (w *waiters) end(op engine.OpID, r engine.Result) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if ch := w.of[op]; ch != nil {
+		ch <- r
+		delete(w.of, op)
+	}
+}
+
+func (w *waiters) forget(op engine.OpID) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.of, op)
+}
+
+// close ends all that the engine did not end.
+func (w *waiters) close(at mono.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.closed = true
+	for op, ch := range w.of {
+		ch <- engine.Result{Outcome: engine.Stopped, Started: at, Ended: at, Bound: at}
+		delete(w.of, op)
+	}
+}
+
+// nextOp names a new operation.
+func (d *DHT) nextOp() engine.OpID { return engine.OpID(d.lastOp.Add(1)) }
+
+// run starts an operation and waits for its end, which comes from the engine:
+// its deadline is the engine's. The timer here is for an engine that breaks
+// its promise; a caller is not made to pay for that.
+func (d *DHT) run(ctx context.Context, op Op, event func(engine.OpID, mono.Time) engine.Event) (engine.Result, error) {
+	if err := ctx.Err(); err != nil {
+		return engine.Result{}, err
+	}
+	id := d.nextOp()
+	end, err := d.waiters.add(id)
+	if err != nil {
+		return engine.Result{}, err
+	}
+	defer d.waiters.forget(id)
+	limit := d.Bound(op) - params.Epsilon
+	if at, ok := ctx.Deadline(); ok {
+		limit = min(limit, time.Until(at)) // a caller's context can only shorten it
+	}
+	if err := d.mail.send(event(id, d.time.mono().Add(max(limit, 1)))); err != nil {
+		return engine.Result{}, err
+	}
+	timer := time.NewTimer(limit + params.Epsilon)
+	defer timer.Stop()
+	select {
+	case r := <-end:
+		return r, nil
+	case <-ctx.Done():
+		return d.cancelled(ctx, id, end)
+	case <-timer.C:
+		d.mail.withdraw(engine.Cancel{Op: id})
+		return engine.Result{}, ErrDeadline
+	}
+}
+
+// cancelled withdraws an operation and waits a moment for what it has.
+func (d *DHT) cancelled(ctx context.Context, id engine.OpID, end <-chan engine.Result) (engine.Result, error) {
+	d.mail.withdraw(engine.Cancel{Op: id})
+	timer := time.NewTimer(params.CancelGrace)
+	defer timer.Stop()
+	select {
+	case r := <-end:
+		if r.Outcome != engine.Stopped {
+			return r, nil // it ended by itself in the same instant
+		}
+		return r, ctx.Err()
+	case <-timer.C:
+		return engine.Result{}, ctx.Err()
+	}
+}
+
+// failure is the error for an outcome of which so many peers are left.
+func failure(o engine.Outcome, peers int) error {
+	switch o {
+	case engine.NoPeers:
+		return ErrNoPeers
+	case engine.Rejected:
+		return ErrOverloaded
+	case engine.Stopped:
+		return ErrClosed
+	case engine.PartialDeadline, engine.Degraded:
+		if peers == 0 {
+			return ErrDeadline
+		}
+	}
+	return nil
+}
+
+// noAnswer says how the one request of a ping failed.
+func noAnswer(f contact.Failures) error {
+	words := make([]string, 0, 1)
+	for w := range f.Words() {
+		words = append(words, w)
+	}
+	slices.Sort(words)
+	return fmt.Errorf("%w (%s)", ErrNoAnswer, strings.Join(words, ", "))
+}
+
+// readiness is what the last bootstrap left the node as.
+type readiness struct {
+	mu      sync.Mutex
+	state   string
+	reasons []string
+	changed chan struct{} // closed and replaced at every change
+}
+
+func newReadiness() *readiness {
+	return &readiness{state: "starting", changed: make(chan struct{})}
+}
+
+// set reports whether the state is another one than before.
+func (r *readiness) set(state string, reasons []string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	news := r.state != state
+	r.state, r.reasons = state, reasons
+	close(r.changed)
+	r.changed = make(chan struct{})
+	return news
+}
+
+// bootstrapped takes note of a bootstrap's end.
+func (r *readiness) bootstrapped(res engine.Result) bool {
+	rep := reportOf(res)
+	switch res.Outcome {
+	case engine.Ready:
+		return r.set("ready", nil)
+	case engine.NoPeers:
+		return r.set("offline", append(rep.Reasons(), "nobody answered"))
+	case engine.Stopped: // says nothing about the network
+		return false
+	}
+	reasons := append(rep.Reasons(), fmt.Sprintf("the last bootstrap ended %s with %d contacts", res.Outcome, rep.Table))
+	return r.set("degraded", reasons)
+}
+
+func (r *readiness) is() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.state == "ready"
+}
+
+func (r *readiness) words() (state string, reasons []string, next string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.state, r.reasons, nextSteps[r.state]
+}
+
+var nextSteps = map[string]string{
+	"starting": "Bootstrap",
+	"ready":    "nothing",
+	"degraded": "the node bootstraps again by itself; more seeds may help",
+	"offline":  "the node tries its seeds again by itself; check the network and the seeds",
+	"closed":   "make a new node",
+}
+
+func (r *readiness) wait(ctx context.Context, stopped <-chan struct{}) error {
+	for {
+		r.mu.Lock()
+		state, reasons, changed := r.state, r.reasons, r.changed
+		r.mu.Unlock()
+		if state == "ready" {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-stopped:
+			return ErrClosed
+		case <-ctx.Done():
+			why := strings.Join(append([]string{state}, reasons...), "; ")
+			return fmt.Errorf("%w (%s): %w", ErrNotReady, why, ctx.Err())
+		}
+	}
+}

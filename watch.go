@@ -1,0 +1,141 @@
+package waymark
+
+import (
+	"slices"
+
+	"github.com/libp2p/go-libp2p/core/event"
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/peerstore"
+	"github.com/libp2p/go-libp2p/p2p/host/eventbus"
+	ma "github.com/multiformats/go-multiaddr"
+
+	"github.com/waymark-dht/waymark/core/contact"
+	"github.com/waymark-dht/waymark/core/params"
+)
+
+// watcher tells the engine what the host tells everybody: who is connected,
+// who serves the DHT, which addresses are ours. Whoever is slow to take an
+// event holds up the whole host, so every event only goes into the mailbox.
+type watcher struct {
+	*DHT
+	events event.Subscription
+	ended  chan struct{}
+}
+
+func newWatcher(d *DHT) (*watcher, error) {
+	events, err := d.host.EventBus().Subscribe([]any{
+		new(event.EvtPeerConnectednessChanged),
+		new(event.EvtPeerIdentificationCompleted),
+		new(event.EvtPeerProtocolsUpdated),
+		new(event.EvtLocalAddressesUpdated),
+		new(event.EvtLocalReachabilityChanged),
+	}, eventbus.BufSize(params.WatchBuffer), eventbus.Name("waymark"))
+	return &watcher{DHT: d, events: events, ended: make(chan struct{})}, err
+}
+
+// start catches up on what happened before the subscription, and goes on.
+func (w *watcher) start() {
+	w.serveIn(w.cfg.Mode == ModeServer)
+	net := w.host.Network()
+	for _, id := range net.Peers() {
+		w.connected(id, net.Connectedness(id))
+		w.speaks(id)
+	}
+	go func() {
+		defer close(w.ended)
+		for ev := range w.events.Out() {
+			w.notice(ev)
+		}
+	}()
+}
+
+func (w *watcher) notice(ev any) {
+	switch ev := ev.(type) {
+	case event.EvtPeerConnectednessChanged:
+		w.connected(ev.Peer, ev.Connectedness)
+	case event.EvtPeerIdentificationCompleted:
+		if slices.Contains(ev.Protocols, w.cfg.Protocol) {
+			w.met(ev.Peer, ev.ListenAddrs)
+		}
+	case event.EvtPeerProtocolsUpdated:
+		if slices.Contains(ev.Removed, w.cfg.Protocol) {
+			w.mail.about(contact.ID(ev.Peer), func(n *peerNews) { n.withdrawn, n.served = true, nil })
+		} else if slices.Contains(ev.Added, w.cfg.Protocol) {
+			w.met(ev.Peer, signedAddrs(w.host.Peerstore(), ev.Peer))
+		}
+	case event.EvtLocalAddressesUpdated:
+		w.moved()
+	case event.EvtLocalReachabilityChanged:
+		if w.cfg.Mode == ModeAuto {
+			w.serveIn(ev.Reachability == network.ReachabilityPublic)
+		}
+	}
+}
+
+// connected tells that a peer can be asked without a dial, or no longer. A
+// limited connection, through a relay, is none.
+func (w *watcher) connected(id peer.ID, c network.Connectedness) {
+	is := c == network.Connected
+	w.mail.about(contact.ID(id), func(n *peerNews) { n.connected = &is })
+}
+
+// speaks tells of a peer that is known to serve the DHT.
+func (w *watcher) speaks(id peer.ID) {
+	ps := w.host.Peerstore()
+	if known, err := ps.SupportsProtocols(id, w.cfg.Protocol); err == nil && len(known) > 0 {
+		w.met(id, signedAddrs(ps, id))
+	}
+}
+
+// met tells of a server. One that others could not dial is of no use to them.
+func (w *watcher) met(id peer.ID, addrs []ma.Multiaddr) {
+	c := w.policy.filter(contactOf(peer.AddrInfo{ID: id, Addrs: addrs}))
+	if c == nil {
+		return
+	}
+	w.mail.about(contact.ID(id), func(n *peerNews) { n.served, n.withdrawn = c, false })
+}
+
+// moved takes note of our own addresses.
+func (w *watcher) moved() {
+	now := w.ourselves()
+	if before := w.self.Swap(now); !slices.Equal(before.Addrs, now.Addrs) {
+		w.mail.networkChanged()
+	}
+}
+
+// ourselves returns the node as others may know it.
+func (d *DHT) ourselves() *contact.Info {
+	addrs := make([]contact.Addr, 0, params.MaxAddrs)
+	for _, a := range d.host.Addrs() {
+		if p := contact.Addr(a.Bytes()); d.policy.accepts(p) && len(addrs) < params.MaxAddrs {
+			addrs = append(addrs, p)
+		}
+	}
+	return contact.New(contact.ID(d.host.ID()), addrs...)
+}
+
+func (w *watcher) serveIn(server bool) { w.server.serve(server) }
+
+// stop ends the subscription, off the caller's goroutine: closing it may wait
+// for somebody who is emitting.
+func (w *watcher) stop() <-chan struct{} {
+	go w.events.Close()
+	return w.ended
+}
+
+// signedAddrs returns a connected peer's addresses: those in its signed record
+// if identify brought one, else what the peerstore has.
+func signedAddrs(ps peerstore.Peerstore, id peer.ID) []ma.Multiaddr {
+	if book, ok := peerstore.GetCertifiedAddrBook(ps); ok {
+		if env := book.GetPeerRecord(id); env != nil {
+			if rec, err := env.Record(); err == nil {
+				if pr, ok := rec.(*peer.PeerRecord); ok {
+					return pr.Addrs
+				}
+			}
+		}
+	}
+	return ps.Addrs(id)
+}

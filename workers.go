@@ -1,0 +1,328 @@
+package waymark
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/waymark-dht/waymark/core/contact"
+	"github.com/waymark-dht/waymark/core/engine"
+	"github.com/waymark-dht/waymark/core/mono"
+	"github.com/waymark-dht/waymark/core/params"
+)
+
+// workers carry out the engine's requests, each on a goroutine of its own.
+//
+// A call into libp2p may ignore its context. So the outcome of an attempt does
+// not wait for the call: at the deadline the driver says how far it got, and
+// the call is cut. One that goes on after that is a zombie, kept in a ledger.
+// While the ledger is full, nothing new is sent; so goroutines are bounded.
+type workers struct {
+	*DHT
+	base    context.Context
+	cancel  context.CancelFunc
+	idle    *idleStreams
+	drained chan struct{} // closed when stopping and the last call is over
+
+	mu       sync.Mutex
+	due      map[engine.AttemptID]*attempt // those that the engine waits for
+	next     mono.Time                     // not later than the first deadline in due
+	live     int                           // calls that are not over
+	zombies  map[peer.ID]int               // the ledger
+	buried   int                           // the ledger's size
+	peak     int
+	stopping bool
+}
+
+// attempt is one effect under way.
+type attempt struct {
+	id       engine.AttemptID
+	peer     peer.ID // empty for a name
+	to       *contact.Info
+	key      []byte
+	seed     bool
+	name     string
+	deadline mono.Time
+	until    time.Time // the same for package net
+	ctx      context.Context
+	cancel   context.CancelFunc
+	over     chan struct{} // closed when the call has returned
+
+	phase atomic.Int32
+
+	mu     sync.Mutex
+	stream network.Stream // what to cut
+	conn   network.Conn
+}
+
+func newWorkers(d *DHT) *workers {
+	w := &workers{
+		DHT: d, idle: newIdleStreams(), drained: make(chan struct{}),
+		due: make(map[engine.AttemptID]*attempt), next: mono.Never, zombies: make(map[peer.ID]int),
+	}
+	w.base, w.cancel = context.WithCancel(context.Background())
+	return w
+}
+
+// send asks a peer.
+func (w *workers) send(e engine.Send) {
+	a := &attempt{id: e.Attempt, peer: peer.ID(e.To.ID), to: e.To, key: e.Key, seed: e.Seed, deadline: e.Deadline}
+	w.start(a, w.exchange)
+}
+
+// resolve looks a name up.
+func (w *workers) resolve(e engine.Resolve) {
+	w.start(&attempt{id: e.Attempt, name: e.Name, deadline: e.Deadline}, w.lookUp)
+}
+
+// start runs a call, or says at once why not.
+func (w *workers) start(a *attempt, call func(*attempt) engine.Event) {
+	if why := w.admit(a); why != "" {
+		w.mail.outcome(a.failed(contact.NotSent, why))
+		return
+	}
+	go w.run(a, call)
+}
+
+// admit takes an attempt in if there is room for its goroutines.
+func (w *workers) admit(a *attempt) (refusal string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case w.stopping:
+		return "the node is closing"
+	case w.buried >= params.MaxZombies || w.live >= params.MaxCalls:
+		return "too many earlier calls ignore their deadline"
+	case a.peer != "" && w.zombies[a.peer] >= params.MaxZombiesPerPeer:
+		return "earlier calls to this peer ignore their deadline"
+	}
+	left := max(0, w.time.until(a.deadline))
+	a.until = time.Now().Add(left)
+	a.ctx, a.cancel = context.WithTimeout(w.base, left)
+	a.over = make(chan struct{})
+	w.due[a.id] = a
+	w.next = mono.Earlier(w.next, a.deadline)
+	w.live++
+	return ""
+}
+
+// run makes the call and delivers its outcome, unless that was done already.
+func (w *workers) run(a *attempt, call func(*attempt) engine.Event) {
+	release := context.AfterFunc(a.ctx, func() { w.cut(a) })
+	ev := call(a)
+	if w.settle(a.id) {
+		w.mail.outcome(ev)
+	}
+	close(a.over)
+	if release() { // else cut is running, and has the last word
+		a.cancel()
+		w.leave()
+	}
+}
+
+// settle reports whether the outcome of an attempt is still to be delivered,
+// and makes the caller the one who does.
+func (w *workers) settle(id engine.AttemptID) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	_, waiting := w.due[id]
+	delete(w.due, id)
+	return waiting
+}
+
+// expired takes the attempts whose deadline has come, with how far each got.
+func (w *workers) expired(now mono.Time) (events []engine.Event) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.next.Due(now) {
+		return nil
+	}
+	w.next = mono.Never
+	for id, a := range w.due {
+		if !a.deadline.Due(now) {
+			w.next = mono.Earlier(w.next, a.deadline)
+			continue
+		}
+		delete(w.due, id)
+		a.cancel()
+		events = append(events, a.failed(a.timedOut()))
+	}
+	return events
+}
+
+// soonest returns a moment not later than the first deadline.
+func (w *workers) soonest() mono.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.next
+}
+
+// abort withdraws an attempt: its outcome is not delivered.
+func (w *workers) abort(id engine.AttemptID) {
+	w.mu.Lock()
+	a := w.due[id]
+	delete(w.due, id)
+	w.mu.Unlock()
+	if a != nil {
+		a.cancel()
+	}
+}
+
+// suspended ends all that was under way when the machine slept: the other side
+// has long forgotten it. Streams that were kept are no better.
+func (w *workers) suspended() (events []engine.Event) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for id, a := range w.due {
+		delete(w.due, id)
+		a.cancel()
+		events = append(events, a.failed(contact.Suspended, "the machine slept or its clock was set"))
+	}
+	w.next = mono.Never
+	w.dispose(w.idle.takeAll())
+	return events
+}
+
+// cut ends a call whose deadline has come or that nobody waits for: gently at
+// first, and by closing the connection when that did not help.
+func (w *workers) cut(a *attempt) {
+	reset := make(chan struct{})
+	go func() { // a Reset may block as well
+		defer close(reset)
+		a.reset()
+	}()
+	timer := time.NewTimer(params.ZombieGrace)
+	defer timer.Stop()
+	select {
+	case <-a.over:
+	case <-timer.C:
+		w.bury(a)
+		go a.hangUp()
+		<-a.over
+		w.unbury(a)
+	}
+	<-reset
+	a.cancel()
+	w.leave()
+}
+
+// bury enters a zombie into the ledger.
+func (w *workers) bury(a *attempt) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.zombies[a.peer]++
+	w.buried++
+	w.peak = max(w.peak, w.buried)
+}
+
+func (w *workers) unbury(a *attempt) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.buried--
+	if w.zombies[a.peer]--; w.zombies[a.peer] == 0 {
+		delete(w.zombies, a.peer)
+	}
+}
+
+func (w *workers) leave() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.live--
+	w.drainedLocked()
+}
+
+func (w *workers) drainedLocked() {
+	if !w.stopping || w.live > 0 {
+		return
+	}
+	select {
+	case <-w.drained:
+	default:
+		close(w.drained)
+	}
+}
+
+// counts returns how many calls are under way, how many of them are zombies,
+// and the most zombies that there were.
+func (w *workers) counts() (live, zombies, peak int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.live, w.buried, w.peak
+}
+
+// stop cancels every call; the channel it returns is closed when all are over.
+func (w *workers) stop() <-chan struct{} {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.stopping {
+		w.dispose(w.idle.close())
+		w.stopping = true
+		w.cancel()
+		w.drainedLocked()
+	}
+	return w.drained
+}
+
+// dispose ends streams that are no longer wanted, off the caller's goroutine.
+// The caller holds the lock.
+func (w *workers) dispose(streams []*stream) {
+	if len(streams) == 0 {
+		return
+	}
+	w.live++
+	go func() {
+		defer w.leave()
+		for _, s := range streams {
+			s.Close()
+		}
+	}()
+}
+
+// sweep ends the streams that were kept for too long.
+func (w *workers) sweep() {
+	old := w.idle.takeOld()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.dispose(old)
+}
+
+// failed is the outcome of an attempt that got nowhere.
+func (a *attempt) failed(f contact.Failure, detail string) engine.Event {
+	if a.name != "" {
+		return engine.Resolved{Attempt: a.id, Err: detail}
+	}
+	return engine.Failed{Attempt: a.id, Failure: f, Detail: detail}
+}
+
+// uses remembers what has to be cut, and reports false if it has to be at once.
+func (a *attempt) uses(c network.Conn, s network.Stream) bool {
+	a.mu.Lock()
+	a.conn, a.stream = c, s
+	a.mu.Unlock()
+	return a.ctx.Err() == nil
+}
+
+// reset cuts the attempt's stream.
+func (a *attempt) reset() {
+	a.mu.Lock()
+	s := a.stream
+	a.mu.Unlock()
+	if s != nil {
+		s.SetDeadline(time.Unix(1, 0))
+		s.Reset()
+	}
+}
+
+// hangUp closes the attempt's connection.
+func (a *attempt) hangUp() {
+	a.mu.Lock()
+	c := a.conn
+	a.mu.Unlock()
+	if c != nil {
+		c.Close()
+	}
+}
