@@ -33,6 +33,7 @@ var Rules = []Rule{
 	{"skip-says-why", skipSaysWhy},
 	{"testing-stays-in-tests", testingStaysInTests},
 	{"story-names", storyNames},
+	{"clauses", clauses},
 	{"finished", finished},
 	{"nobodys-machine", nobodysMachine},
 }

@@ -4,6 +4,7 @@ import (
 	"path"
 	"regexp"
 	"slices"
+	"strings"
 )
 
 var storyName = regexp.MustCompile(`^[a-z0-9]+(_[a-z0-9]+){2,}\.txt$`)
@@ -63,6 +64,36 @@ func nobodysMachine(t *Tree, report Report) {
 			}
 			if slices.ContainsFunc(registries, func(r *regexp.Regexp) bool { return r.MatchString(line) }) {
 				report(text.Path, i+1, "the host of a package registry: name the package, its manager knows where")
+			}
+		}
+	}
+}
+
+var (
+	clause  = regexp.MustCompile(`\bKAD-[0-9]+(\.[0-9]+)?\b`)
+	stating = regexp.MustCompile(`(?m)^(## |\*\*)(KAD-[0-9]+(\.[0-9]+)?)\b`)
+)
+
+// clauses wants every clause that the code names to stand in docs/SPEC.md, so
+// that a search for KAD-2.3 leads from the rule to the code and back.
+func clauses(t *Tree, report Report) {
+	stated := map[string]bool{}
+	for _, text := range t.Texts {
+		if spec, _ := path.Match("docs/SPEC*.md", text.Path); spec {
+			for _, m := range stating.FindAllStringSubmatch(strings.Join(text.Lines, "\n"), -1) {
+				stated[m[2]] = true
+			}
+		}
+	}
+	for _, text := range t.Texts {
+		if path.Ext(text.Path) != ".go" || path.Dir(text.Path) == "internal/tidy" {
+			continue
+		}
+		for i, line := range text.Lines {
+			for _, name := range clause.FindAllString(line, -1) {
+				if !stated[name] {
+					report(text.Path, i+1, "docs/SPEC.md has no clause %s", name)
+				}
 			}
 		}
 	}
