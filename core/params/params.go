@@ -165,12 +165,12 @@ const (
 	Replacements = 8
 	// MaxPerGroup and MaxPerGroupBucket cap the contacts of one IP group
 	// (go-libp2p-kad-dht: 3 in the table, 2 in a bucket). They do not grow
-	// with the big top buckets: the public network has thousands of groups,
-	// and a bucket of 128 needs 64 of them. But MaxPerGroup counts twice: once
-	// for the buckets larger than K together and once for the rest. With one
-	// count the 224 places of the top buckets use up a popular group, and its
-	// contacts next to the node, which nobody can replace, are refused. Six of
-	// some 360 places is the share of a group that 3 of 180 would be.
+	// with the big top buckets: 64 groups fill one of 128. But MaxPerGroup
+	// counts twice, for the buckets larger than K together and again for the
+	// rest. With one count the 224 places of the top buckets use up a popular
+	// group, and its contacts next to the node, whom nobody can replace, are
+	// refused: where half of the nodes live in 50 groups, a table then knows
+	// 67 % of its 20 nearest, with two counts 98 % (core/table's test).
 	MaxPerGroup       = 3
 	MaxPerGroupBucket = 2
 	// ProximityPopulation: a faster contact takes the place of a slower one

@@ -8,7 +8,7 @@ import (
 )
 
 // Nearest appends to dst the n members that are nearest to target, nearest
-// first. It allocates only if dst is too small.
+// first. It allocates only if dst is too small. KAD-8.7.
 func (t *Table) Nearest(dst []contact.Handle, target key.Key, n int) []contact.Handle {
 	w := startWalk(t.members.words, target[0])
 	for end := len(dst) + n; len(dst) < end; {

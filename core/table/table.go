@@ -22,8 +22,9 @@ const last = params.Buckets - 1
 
 // Config is what a table may be told. The zero value works.
 type Config struct {
-	// Sizes are the capacities of the first buckets; zero or none takes the
-	// default, params.TopBuckets and then params.K. The table keeps the slice.
+	// Sizes are the capacities of the first buckets; default
+	// params.TopBuckets. A zero, and every bucket beyond, means params.K. The
+	// table keeps the slice.
 	Sizes []int
 	// NoDiversity lifts the limits per IP group: for simulations, and for
 	// networks that live in a single subnet.
@@ -41,7 +42,7 @@ type Config struct {
 
 // Table is the routing table of one node. Not safe for concurrent use; other
 // goroutines read a [Snapshot]. Whoever is in the table or waits as a
-// replacement is held in the book exactly once.
+// replacement is held in the book exactly once. KAD-8.9.
 type Table struct {
 	self       key.Key
 	book       *contact.Book
@@ -133,7 +134,7 @@ func (t *Table) refresh(i int, r row) Verdict {
 	return Verdict{Kind: Refreshed}
 }
 
-// admit finds a place for a held newcomer, or drops it.
+// admit finds a place for a held newcomer, or drops it. KAD-8.3.
 func (t *Table) admit(r row) Verdict {
 	b := t.bucket(r.word)
 	if t.crowded(b, r.group) {

@@ -89,6 +89,7 @@ func (t *Table) All(yield func(contact.Handle, Entry) bool) {
 // K = 20 (the k-th minimum value estimator: Bar-Yossef et al. 2002, Beyer et
 // al. 2007). It holds for tables that know their neighbourhood, that is after
 // a lookup of the node's own key; whoever misses neighbours guesses too low.
+// KAD-8.8.
 func (t *Table) NetworkSize() (estimate int, ok bool) {
 	if t.Len() < params.K {
 		return 0, false
