@@ -38,6 +38,7 @@ type DHT struct {
 	watch   *watcher
 	logs    *logs
 
+	tended  atomic.Bool // the engine supervises the node
 	lastOp  atomic.Uint64
 	overdue atomic.Int64
 
@@ -102,12 +103,25 @@ func (d *DHT) RunBootstrap(ctx context.Context) (Report, error) {
 
 // Bootstrap starts to fill the routing table and returns at once, as
 // go-libp2p's routing.Routing wants it; it goes on when ctx has ended.
-// WaitReady waits for the result, RunBootstrap does both.
+// WaitReady waits for the result, RunBootstrap does both. After the first call
+// of any of the three the node looks after itself: it bootstraps again
+// whenever its table runs low, its network changes or its machine has slept.
 func (d *DHT) Bootstrap(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return d.mail.send(engine.StartBootstrap{Op: d.nextOp()})
+	if d.tended.Load() {
+		return d.mail.send(engine.StartBootstrap{Op: d.nextOp()})
+	}
+	return d.tend() // which begins with a bootstrap
+}
+
+// tend makes the node look after itself from now on.
+func (d *DHT) tend() error {
+	if d.tended.Swap(true) {
+		return nil
+	}
+	return d.mail.send(engine.Supervise{})
 }
 
 // WaitReady returns nil once the node has a useful table, and bootstraps if it
@@ -287,7 +301,7 @@ func (d *DHT) PeerID() peer.ID { return d.host.ID() }
 // Health returns how the node is.
 func (d *DHT) Health() Health {
 	h := Health{Mode: d.Mode(), Overdue: d.Overdue(), Server: d.server.counters()}
-	h.State, h.Reasons, h.Next = d.ready.words()
+	d.ready.fill(&h, d.time.mono())
 	h.InFlight, h.Zombies, h.ZombiesPeak = d.workers.counts()
 	h.Streams = d.server.streams()
 	if s := d.snapshot.Load(); s != nil {

@@ -77,6 +77,7 @@ func (d *driver) turn() (stop bool) {
 	if wake, ok := d.engine.Wake(); ok && wake.Due(d.time.mono()) {
 		d.step(engine.Tick{})
 	}
+	d.ready.update(d.engine.Health())
 	d.checkBounds()
 	return stop
 }
@@ -119,14 +120,14 @@ func (d *driver) notice(f engine.Fact) {
 	case engine.OpEnded:
 		delete(d.running, f.Op)
 		delete(d.late, f.Op)
-		if f.Kind == engine.KindBootstrap && d.ready.bootstrapped(f.Result) {
-			d.logs.line("bootstrap ended", "outcome", f.Result.Outcome.String())
-		}
 		d.waiters.end(f.Op, f.Result)
 	case engine.Refused:
 		now := d.time.mono()
 		d.waiters.end(f.Op, engine.Result{Outcome: engine.Rejected, Started: now, Ended: now, Bound: now})
+	case engine.HealthChanged:
+		d.logs.line("the node is "+f.State.String(), "reason", f.Reason)
 	}
+	d.ready.notice(f)
 	d.facts.publish(d.time.mono(), f)
 }
 
@@ -164,7 +165,7 @@ func (d *driver) finish() {
 		}
 	}
 	d.waiters.close(d.time.mono())
-	d.ready.set("closed", nil)
+	d.ready.close()
 	d.facts.close()
 	d.logs.close()
 }

@@ -87,6 +87,9 @@ func (d *DHT) run(ctx context.Context, op Op, event func(engine.OpID, mono.Time)
 	if err := d.mail.send(event(id, d.time.mono().Add(max(limit, 1)))); err != nil {
 		return engine.Result{}, err
 	}
+	if op == OpBootstrap {
+		d.tend() // after it, or the node would begin with one of its own
+	}
 	timer := time.NewTimer(limit + params.Epsilon)
 	defer timer.Stop()
 	select {
@@ -140,82 +143,8 @@ func noAnswer(f contact.Failures) error {
 		words = append(words, w)
 	}
 	slices.Sort(words)
+	if len(words) == 0 {
+		words = append(words, "not in time")
+	}
 	return fmt.Errorf("%w (%s)", ErrNoAnswer, strings.Join(words, ", "))
-}
-
-// readiness is what the last bootstrap left the node as.
-type readiness struct {
-	mu      sync.Mutex
-	state   string
-	reasons []string
-	changed chan struct{} // closed and replaced at every change
-}
-
-func newReadiness() *readiness {
-	return &readiness{state: "starting", changed: make(chan struct{})}
-}
-
-// set reports whether the state is another one than before.
-func (r *readiness) set(state string, reasons []string) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	news := r.state != state
-	r.state, r.reasons = state, reasons
-	close(r.changed)
-	r.changed = make(chan struct{})
-	return news
-}
-
-// bootstrapped takes note of a bootstrap's end.
-func (r *readiness) bootstrapped(res engine.Result) bool {
-	rep := reportOf(res)
-	switch res.Outcome {
-	case engine.Ready:
-		return r.set("ready", nil)
-	case engine.NoPeers:
-		return r.set("offline", append(rep.Reasons(), "nobody answered"))
-	case engine.Stopped: // says nothing about the network
-		return false
-	}
-	reasons := append(rep.Reasons(), fmt.Sprintf("the last bootstrap ended %s with %d contacts", res.Outcome, rep.Table))
-	return r.set("degraded", reasons)
-}
-
-func (r *readiness) is() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.state == "ready"
-}
-
-func (r *readiness) words() (state string, reasons []string, next string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.state, r.reasons, nextSteps[r.state]
-}
-
-var nextSteps = map[string]string{
-	"starting": "Bootstrap",
-	"ready":    "nothing",
-	"degraded": "the node bootstraps again by itself; more seeds may help",
-	"offline":  "the node tries its seeds again by itself; check the network and the seeds",
-	"closed":   "make a new node",
-}
-
-func (r *readiness) wait(ctx context.Context, stopped <-chan struct{}) error {
-	for {
-		r.mu.Lock()
-		state, reasons, changed := r.state, r.reasons, r.changed
-		r.mu.Unlock()
-		if state == "ready" {
-			return nil
-		}
-		select {
-		case <-changed:
-		case <-stopped:
-			return ErrClosed
-		case <-ctx.Done():
-			why := strings.Join(append([]string{state}, reasons...), "; ")
-			return fmt.Errorf("%w (%s): %w", ErrNotReady, why, ctx.Err())
-		}
-	}
 }
