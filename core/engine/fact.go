@@ -69,6 +69,9 @@ type Result struct {
 	Ended   mono.Time
 	Bound   mono.Time // when it had to end at the latest
 	Report  *Report   // KindBootstrap only
+
+	FirstAnswer mono.Time   // a walk: when anybody first answered; zero if nobody did
+	AnsweredAt  []mono.Time // a walk: when each of Closest answered
 }
 
 // Report says, step by step, how a bootstrap went.

@@ -157,6 +157,8 @@ func (e *Engine) walkEnded(o *op) {
 	for _, h := range o.walk.Closest(nil) {
 		r.Closest = append(r.Closest, e.book.Info(h))
 	}
+	r.AnsweredAt = o.walk.AnsweredAt(nil)
+	r.FirstAnswer, _ = o.walk.FirstAnswer()
 	o.walk.Heard(e.book.Drop)
 	e.close(o, r)
 	if parent := e.byID[o.parent]; parent != nil {

@@ -44,11 +44,14 @@ func (l *Lookup) refill(w *walk) bool {
 
 // FirstAnswer returns when the first peer answered, and false if none has.
 func (l *Lookup) FirstAnswer() (mono.Time, bool) {
-	first, ok := mono.Never, false
+	first := mono.Never
 	for i := range l.peers {
 		if p := &l.peers[i]; p.state == answered {
-			first, ok = mono.Earlier(first, p.answered), true
+			first = mono.Earlier(first, p.answered)
 		}
 	}
-	return first, ok
+	if first == mono.Never {
+		return 0, false
+	}
+	return first, true
 }
