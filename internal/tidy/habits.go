@@ -39,7 +39,7 @@ func threeSentences(t *Tree, report Report) {
 	}
 }
 
-var saysLimits = regexp.MustCompile(`\b[Ii]t may (not )?|may not know`)
+var saysLimits = regexp.MustCompile(`\b[Ii]t may\b|\bmay (not )?know\b`)
 
 // The most lines that a function may take. A test may take more, as its table
 // of cases is read line by line and not held in mind at once.
