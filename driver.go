@@ -43,7 +43,7 @@ func chance(seed uint64) uint64 {
 	return seed
 }
 
-// loop runs until a Shutdown was stepped.
+// loop runs until a Shutdown was stepped. KAD-11.1.
 func (d *driver) loop() {
 	defer close(d.stopped)
 	for !d.turn() {
@@ -181,7 +181,7 @@ func (d *driver) read(now mono.Now) clockReading { return clockReading{now.Mono,
 // checkClocks tells the engine if the machine slept, the clock was set or the
 // process was stopped. Go's monotonic clock stands still while Linux sleeps,
 // so the wall clock gets ahead of it; it does not while the process is
-// stopped, but then the timer comes late.
+// stopped, but then the timer comes late. KAD-7.2.
 func (d *driver) checkClocks() {
 	now := d.read(d.time.now())
 	passed := now.mono.Sub(d.checked.mono)

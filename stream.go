@@ -35,6 +35,7 @@ type stream struct {
 // exchange asks a peer and returns the outcome. One that fails on a stream
 // from an earlier exchange, before anything came back, says nothing about the
 // peer, who may have put that stream away: it is made again on a fresh one.
+// KAD-11.3.
 func (w *workers) exchange(a *attempt) engine.Event {
 	s := w.idle.take(a.peer)
 	closer, err := w.talk(a, s)
@@ -114,7 +115,7 @@ func (w *workers) begin(a *attempt, conn network.Conn, s network.Stream) (*strea
 // dial returns a connection to the attempt's peer. Not through the host, which
 // waits for identify; and past libp2p's own dial back-off, which reaches
 // minutes: whom to leave alone is the engine's decision, from its memory of
-// failures, and it knows an outage of ours when it sees one.
+// failures, and it knows an outage of ours when it sees one. KAD-11.5.
 func (w *workers) dial(a *attempt) (network.Conn, error) {
 	a.enter(dialling)
 	net := w.host.Network()

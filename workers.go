@@ -88,7 +88,7 @@ func (w *workers) start(a *attempt, call func(*attempt) engine.Event) {
 	go w.run(a, call)
 }
 
-// admit takes an attempt in if there is room for its goroutines.
+// admit takes an attempt in if there is room for its goroutines. KAD-6.2.
 func (w *workers) admit(a *attempt) (refusal string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -135,6 +135,7 @@ func (w *workers) settle(id engine.AttemptID) bool {
 }
 
 // expired takes the attempts whose deadline has come, with how far each got.
+// KAD-11.2.
 func (w *workers) expired(now mono.Time) (events []engine.Event) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -188,7 +189,7 @@ func (w *workers) suspended() (events []engine.Event) {
 }
 
 // cut ends a call whose deadline has come or that nobody waits for: gently at
-// first, and by closing the connection when that did not help.
+// first, and by closing the connection when that did not help. KAD-11.4.
 func (w *workers) cut(a *attempt) {
 	reset := make(chan struct{})
 	go func() { // a Reset may block as well

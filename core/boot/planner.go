@@ -193,7 +193,7 @@ func (p *Planner) resolved(hs []contact.Handle) {
 
 // Step tells the planner what happened at now, in the fixed order: apply the
 // outcome, expire all that is due, then begin what can begin. It reports
-// whether the event named something under way.
+// whether the event named something under way. KAD-5.1.
 func (p *Planner) Step(now mono.Time, ev Event, env Env) bool {
 	if p.end != Running {
 		return false
@@ -249,6 +249,7 @@ func (p *Planner) failed(a attempt, how contact.Failure, reason string) {
 
 // walkEnded files the step of a walk. The end of the walk for the node itself,
 // however it came out, opens the buckets: a refresh does not depend on it.
+// KAD-5.2.
 func (p *Planner) walkEnded(now mono.Time, a attempt, how Step, env Env) {
 	how.Name, how.Began, how.Ended = a.step.Name, a.since, now
 	p.steps = append(p.steps, how)
@@ -431,6 +432,7 @@ func (p *Planner) End() End { return p.end }
 
 // Ready reports whether the walk for the node itself converged and the table
 // was as full as it could be: the node is useful, whatever is still refreshed.
+// KAD-5.3.
 func (p *Planner) Ready() bool { return p.ready }
 
 // Steps returns the steps that have ended, in the order in which they did, and

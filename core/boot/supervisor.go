@@ -83,7 +83,7 @@ func (s *Supervisor) Ended(now mono.Time, o Outcome, v View) {
 	}
 }
 
-// fail plans the next try after a bootstrap that did not end ready.
+// fail plans the next try after a bootstrap that did not end ready. KAD-5.4.
 func (s *Supervisor) fail(now mono.Time, o Outcome, v View) {
 	pause := params.RetryMax
 	if s.fails < 8 { // one second doubled eight times is beyond any RetryMax in use

@@ -43,7 +43,7 @@ func (f Failure) String() string {
 }
 
 // Blames reports whether the failure speaks against the contact, so that it
-// may be remembered and the contact evicted.
+// may be remembered and the contact evicted. KAD-4.1.
 func (f Failure) Blames() bool { return f > Cancelled }
 
 // Failures counts attempts by how they ended.

@@ -63,7 +63,7 @@ func (e *Engine) planFor(o *op, full bool) boot.Plan {
 }
 
 // join lets a further caller wait for the bootstrap that runs. Its bound is
-// that of the running one, which is nearer than a new one's would be.
+// that of the running one, which is nearer than a new one's would be. KAD-5.5.
 func (e *Engine) join(o *op, ev StartBootstrap) {
 	o.joined = append(o.joined, ev.Op)
 	e.facts = append(e.facts, OpStarted{

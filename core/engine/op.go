@@ -181,7 +181,7 @@ func (e *Engine) uncommit(o *op) {
 }
 
 // grant returns how many requests a lookup may have in flight: its share,
-// unless others still use more than theirs; never less than MinShare.
+// unless others still use more than theirs; never less than MinShare. KAD-6.1.
 func (e *Engine) grant(o *op) int {
 	running := 0
 	for _, x := range e.ops {

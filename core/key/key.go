@@ -20,7 +20,7 @@ type Key [4]uint64
 
 // Of returns the key of a preimage: its SHA-256 (specification, "Kademlia
 // keyspace"). Peers are hashed by their ID's bytes, content by its multihash,
-// values by their record key.
+// values by their record key. KAD-1.1.
 func Of(preimage []byte) Key {
 	return FromBytes(sha256.Sum256(preimage))
 }

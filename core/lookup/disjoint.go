@@ -10,7 +10,7 @@ import "github.com/waymark-dht/waymark/core/mono"
 // stored for whoever looks later.
 
 // share splits n slots or requests between d walks; walk i gets at least one
-// if n is at least d.
+// if n is at least d. KAD-2.7.
 func share(n, d, i int) int {
 	s := n / d
 	if i < n%d {

@@ -30,7 +30,7 @@ func (f *flight) due() mono.Time {
 }
 
 // land takes an attempt out of the air. It reports false for one that is not
-// there: stale, duplicate, or never made.
+// there: stale, duplicate, or never made. KAD-2.6.
 func (l *Lookup) land(at Attempt) (flight, bool) {
 	for i := range l.flights {
 		if f := l.flights[i]; f.attempt == at {

@@ -189,7 +189,7 @@ type Action struct {
 // Step tells the lookup what happened at now. The order is fixed, so that no
 // wait can hide behind another (D3): apply the outcome, expire all that is
 // due, and then, with the capacity that this leaves, issue requests.
-// It reports whether the event named an attempt that was under way.
+// It reports whether the event named an attempt that was under way. KAD-2.3.
 func (l *Lookup) Step(now mono.Time, ev Event, env Env) bool {
 	if l.end != Running {
 		return false
@@ -328,7 +328,7 @@ func (l *Lookup) Target() key.Key { return l.target }
 func (l *Lookup) InFlight() int { return len(l.flights) }
 
 // Closest appends the handles of the nearest peers that answered, nearest
-// first, at most k.
+// first, at most k. KAD-2.9.
 func (l *Lookup) Closest(dst []contact.Handle) []contact.Handle {
 	left := l.cfg.K
 	for _, i := range l.order {

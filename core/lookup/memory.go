@@ -29,6 +29,7 @@ type failure struct {
 
 // Failed remembers a failure of a peer on all the addresses that it had. The
 // time doubles with each failure in a row, from MemoryFirst to MemoryMax.
+// KAD-4.2.
 func (m *Memory) Failed(info *contact.Info, now mono.Time) {
 	if m.entries == nil {
 		m.entries = make(map[contact.ID]failure)
@@ -113,7 +114,7 @@ type outage struct {
 }
 
 // Outcome tells the memory how an attempt ended and reports whether a failure
-// may be held against the peer: false while everything fails.
+// may be held against the peer: false while everything fails. KAD-4.3.
 func (m *Memory) Outcome(info *contact.Info, ok bool, now mono.Time) (blame bool) {
 	o := &m.recent
 	if ok {

@@ -52,7 +52,7 @@ func (p *Patience) Sample(warm bool, rtt, took time.Duration) {
 
 // Timers returns how long an attempt may take before it gives up its slot
 // (soft) and in all (hard). rtt is the peer's own round-trip time, zero if
-// unknown.
+// unknown. KAD-3.2, KAD-3.3.
 func (p *Patience) Timers(warm bool, rtt time.Duration) (soft, hard time.Duration) {
 	rto, srtt := p.rto(warm, rtt)
 	floor, limit := params.HardMinCold, params.HardMax

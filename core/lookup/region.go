@@ -55,7 +55,7 @@ func (l *Lookup) probing(w *walk) bool {
 
 // planProbes begins a round: if one of the k closest failed or is overdue, up
 // to ProbePeers of the closest that this walk asked are to be asked for the
-// two regions beside the target at the depth where the result ends.
+// two regions beside the target at the depth where the result ends. KAD-2.8.
 func (l *Lookup) planProbes(w *walk) bool {
 	if w.rounds >= l.cfg.ProbeRounds || w.firm > 0 {
 		return false

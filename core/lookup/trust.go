@@ -20,6 +20,7 @@ func (l *Lookup) vouched(n *name) bool {
 // discredited reports whether an informant's names stayed unanswered so much
 // more often than not that it vouches for nobody. Its names are asked last,
 // not never: in a network that is mostly dead, honest informants look so too.
+// KAD-2.5.
 func (l *Lookup) discredited(p *peer) bool {
 	return int(p.mute) >= l.cfg.Liars*(int(p.good)+1)
 }

@@ -138,7 +138,7 @@ func (w *walk) depthOf(l *Lookup, peer int32) int {
 }
 
 // issue fills every free slot with an eligible peer (I2), the walks taking
-// turns so that a scarce grant starves none of them.
+// turns so that a scarce grant starves none of them. KAD-2.3.
 func (l *Lookup) issue(now mono.Time, env Env) {
 	for again := true; again; {
 		again = false
@@ -173,7 +173,7 @@ func (l *Lookup) issueOne(now mono.Time, w *walk, env Env) bool {
 
 // room reports whether a walk has a free slot: a regular one is free, the
 // spare ones are not overdrawn, and neither the budget P nor the node's grant
-// is used up.
+// is used up. KAD-2.4.
 func (l *Lookup) room(w *walk) bool {
 	alpha, spare := w.alpha, w.spare
 	if l.lastRound(w) {
@@ -201,7 +201,7 @@ func (l *Lookup) lastRound(w *walk) bool {
 // who was not asked yet (or may be asked again), is not deeper than H, and has
 // fewer than k peers nearer than itself that answered: not "that have not
 // failed", for then each silent peer would have to time out before the next
-// in line could be asked. Doubtful names come after all others.
+// in line could be asked. Doubtful names come after all others. KAD-2.2, KAD-2.5.
 func (l *Lookup) best(w *walk) int {
 	closer, fallback := 0, -1
 	for at := range w.names {
