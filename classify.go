@@ -78,12 +78,19 @@ func (a *attempt) verdict(err error) (contact.Failure, string) {
 		return f, oneLine(err)
 	case errors.Is(err, network.ErrResourceLimitExceeded):
 		return contact.NotSent, oneLine(err)
-	case errors.Is(err, errNoProtocol):
+	case errors.Is(err, errNoProtocol), isRefusal(err):
 		return contact.NoProtocol, oneLine(err)
 	case isGarbage(err):
 		return contact.Garbage, oneLine(err)
 	}
 	return contact.Reset, oneLine(err)
+}
+
+// isRefusal reports whether the peer's host gave the stream up over its
+// protocol. It says so in words first, but a reset overtakes words.
+func isRefusal(err error) bool {
+	var reset *network.StreamError
+	return errors.As(err, &reset) && reset.Remote && reset.ErrorCode == network.StreamProtocolNegotiationFailed
 }
 
 func isGarbage(err error) bool {
