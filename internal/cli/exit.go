@@ -22,7 +22,7 @@ var ExitCodes = []struct {
 	{ExitOK, "answered"},
 	{ExitFailed, "other failure"},
 	{ExitUsage, "usage error; nothing was sent"},
-	{ExitNotFound, "not found: the lookup converged, there is no such thing"},
+	{ExitNotFound, "not found: the lookup converged on its absence"},
 	{ExitDeadline, "deadline: time ran out; partial results were printed"},
 	{ExitNoPeers, "no usable peers: the network was never reached"},
 	{ExitDaemon, "daemon not reachable, or it refused"},

@@ -126,11 +126,14 @@ func (o *Out) Answer(format string, args ...any) {
 
 // Event prints one line of JSON, if JSON was asked for. Body is a struct or a
 // map; its fields follow those that every line has.
-func (o *Out) Event(kind string, body any) {
+func (o *Out) Event(kind string, body any) { o.EventAt(o.now(), kind, body) }
+
+// EventAt is Event for something that happened at another time than now.
+func (o *Out) EventAt(at time.Time, kind string, body any) {
 	if !o.JSON {
 		return
 	}
-	line, err := Line(o.now(), kind, body)
+	line, err := Line(at, kind, body)
 	if err != nil {
 		o.Warn("event %s cannot be written: %v", kind, err)
 		return

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/waymark-dht/waymark"
+	"github.com/waymark-dht/waymark/core/engine"
+	"github.com/waymark-dht/waymark/internal/cli"
+)
+
+// bootstrap makes a fresh node join a network and shows every step.
+func (a *app) bootstrap() *cobra.Command {
+	var flags nodeFlags
+	cmd := &cobra.Command{
+		Use: "bootstrap MADDR…", Short: "join a network by its seeds and show every step", GroupID: "ask",
+		Example: "  waymark bootstrap /ip4/192.0.2.7/tcp/4001/p2p/12D3KooW…\n  waymark bootstrap --network amino",
+		Args:    wantArgs(0, -1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			flags.via = args
+			return a.do(cmd.Context(), func(ctx context.Context, out *cli.Out) (ending, error) {
+				return runBootstrap(ctx, out, &flags)
+			})
+		},
+	}
+	flags.add(cmd.Flags(), false)
+	return cmd
+}
+
+func runBootstrap(ctx context.Context, out *cli.Out, flags *nodeFlags) (end ending, err error) {
+	p, err := flags.read()
+	if err == nil {
+		err = p.needSeeds("waymark bootstrap --network amino")
+	}
+	if err != nil {
+		return end, err
+	}
+	n, err := p.start()
+	if err != nil {
+		return end, err
+	}
+	defer n.Close()
+	w := newWatch(out, n.dht, len(p.seeds))
+	defer w.Close()
+	report, bound, err := join(ctx, w)
+	printBoot(out, report, bound)
+	return ending{outcomeWord(report.Outcome, err), bootLineOf(report, bound, n.dht.Overdue())}, err
+}
+
+// join bootstraps a node and shows it. The bound is said before it begins.
+func join(ctx context.Context, w *watch) (r waymark.Report, bound time.Duration, err error) {
+	bound = boundOf(ctx, w.dht.Bound(waymark.OpBootstrap))
+	w.out.Say("bootstrap from %s · ends within %s", cli.Count(w.seeds, "seed"), cli.Duration(bound))
+	w.begin("bootstrap", bound)
+	w.follow(func() { r, err = w.dht.RunBootstrap(ctx) })
+	w.out.Summary("%s %s in %s · %s · %s · %s", mark(w.out.ErrStyle(), r.Outcome), outcomeWord(r.Outcome, err),
+		cli.Duration(r.Elapsed), cli.Count(len(r.Steps), "step"), cli.Count(r.Table, "peer"),
+		cli.Count(r.Stats.Requests, "request"))
+	return r, bound, bootTrouble(r, err, w.seeds)
+}
+
+// boundOf is the bound of a call whose context may end it earlier.
+func boundOf(ctx context.Context, bound time.Duration) time.Duration {
+	if at, ok := ctx.Deadline(); ok {
+		bound = max(0, min(bound, time.Until(at)))
+	}
+	return bound
+}
+
+// outcomeWord is the word for how a call ended, also when it ended by an error
+// before there was a result.
+func outcomeWord(o waymark.Outcome, err error) string {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return engine.PartialDeadline.String()
+	case errors.Is(err, context.Canceled):
+		return engine.Stopped.String()
+	case o == 0:
+		return "failed"
+	}
+	return o.String()
+}
+
+// bootTrouble says what was wrong with a bootstrap, if anything.
+func bootTrouble(r waymark.Report, err error, seeds int) error {
+	switch outcomeWord(r.Outcome, err) {
+	case "ready", "degraded":
+		return nil
+	case "cancelled":
+		return err
+	case "partial-deadline":
+		return trouble("WM-B003", "the bootstrap ran out of time after "+cli.Duration(r.Elapsed),
+			[]string{fmt.Sprintf("%s done; requests %s", cli.Count(len(r.Steps), "step"), requestWords(r.Stats))},
+			[]string{"give it longer (--timeout), or other seeds"})
+	case "no-peers":
+		what := "the seed did not answer"
+		if seeds != 1 {
+			what = fmt.Sprintf("none of %d seeds answered", seeds)
+		}
+		return trouble("WM-B002", what, []string{shortenTo(failureWords(r.Stats.Failures.Words())+evidence(r), 160)},
+			[]string{"check that a seed runs and that its address, its ID and --protocol are right"})
+	}
+	return err
+}
+
+// evidence is the text of the last failure, without what libp2p puts around it.
+func evidence(r waymark.Report) string {
+	for _, step := range slices.Backward(r.Steps) {
+		if step.Reason == "" {
+			continue
+		}
+		text := reasonOf(step.Reason)
+		if _, cause, found := strings.Cut(text, "] "); found {
+			text = cause
+		}
+		return "; " + text
+	}
+	return ""
+}

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/waymark-dht/waymark/internal/cli"
+)
+
+// interrupted says that a signal ended the command.
+func interrupted(by *signalled, err error) *cli.Trouble {
+	seen := "stopped at once; what there was is printed above"
+	var t *cli.Trouble
+	if errors.As(err, &t) && t.Code != "WM-X001" {
+		seen = "stopped at once; until then: " + t.What
+	}
+	s := trouble("WM-S001", "interrupted by "+by.Error(), []string{seen}, []string{"run it again; --timeout 10s would end it by itself"})
+	s.Exit = by.exit()
+	return s
+}
+
+// usageTrouble is what cobra found wrong before any command ran.
+func usageTrouble(err error) *cli.Trouble {
+	var t *cli.Trouble
+	if errors.As(err, &t) {
+		return t
+	}
+	return trouble("WM-X001", err.Error(), nil, []string{"waymark --help"})
+}
+
+// unknownCommand guesses what was meant.
+func unknownCommand(root *cobra.Command, word string) *cli.Trouble {
+	var names []string
+	for _, c := range root.Commands() {
+		if c.IsAvailableCommand() {
+			names = append(names, c.Name())
+		}
+	}
+	seen, next := "the commands are: "+strings.Join(names, ", "), "waymark --help"
+	if guess := cli.Nearest(word, names); guess != "" {
+		seen, next = "did you mean "+guess+"?", "waymark "+guess
+	}
+	return trouble("WM-U001", fmt.Sprintf("there is no command %q", word), []string{seen}, []string{next})
+}
+
+// flagTrouble turns pflag's errors into ours.
+func flagTrouble(cmd *cobra.Command, err error) error {
+	var (
+		unknown *pflag.NotExistError
+		bad     *pflag.InvalidValueError
+		missing *pflag.ValueRequiredError
+	)
+	help := cmd.CommandPath() + " --help"
+	switch {
+	case errors.As(err, &unknown):
+		return unknownFlag(cmd, unknown)
+	case errors.As(err, &bad):
+		return badValue(bad.GetFlag(), bad.GetValue(), "on the command line", bad.Unwrap(), help)
+	case errors.As(err, &missing):
+		f := missing.GetFlag()
+		return trouble("WM-U003", "--"+f.Name+" wants a value", []string{"--" + f.Name + ": " + f.Usage}, []string{help})
+	}
+	return trouble("WM-U002", err.Error(), nil, []string{help})
+}
+
+func unknownFlag(cmd *cobra.Command, err *pflag.NotExistError) *cli.Trouble {
+	typed, names := err.GetSpecifiedName(), []string(nil)
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	what := fmt.Sprintf("%s has no flag --%s", cmd.CommandPath(), typed)
+	if letters := err.GetSpecifiedShortnames(); letters != "" {
+		what = fmt.Sprintf("%s has no flag -%.1s", cmd.CommandPath(), typed)
+	}
+	seen, next := "the flags are: --"+strings.Join(names, ", --"), cmd.CommandPath()+" --help"
+	if guess := cli.Nearest(typed, names); guess != "" {
+		seen = "did you mean --" + guess + "?"
+	}
+	return trouble("WM-U002", what, []string{seen}, []string{next})
+}
+
+// badValue says which flag cannot have which value, and where it came from.
+func badValue(f *pflag.Flag, value, where string, why error, help string) *cli.Trouble {
+	var t *cli.Trouble
+	if errors.As(why, &t) {
+		return t
+	}
+	reason := f.Usage
+	var words *choiceError
+	var limits *rangeError
+	if errors.As(why, &words) || errors.As(why, &limits) {
+		reason = why.Error()
+	}
+	return trouble("WM-U003", fmt.Sprintf("--%s cannot be %q (%s)", f.Name, value, where),
+		[]string{reason}, []string{help})
+}
+
+// wantArgs checks how many arguments a command got; -1 is no limit.
+func wantArgs(least, most int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) >= least && (most < 0 || len(args) <= most) {
+			return nil
+		}
+		what := fmt.Sprintf("%s got %s", cmd.CommandPath(), cli.Count(len(args), "argument"))
+		return trouble("WM-U004", what, []string{"usage: " + usageLine(cmd)}, []string{cmd.CommandPath() + " --help"})
+	}
+}

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/waymark-dht/waymark"
+	"github.com/waymark-dht/waymark/core/engine"
+	"github.com/waymark-dht/waymark/internal/cli"
+)
+
+// bootLine is what the result line says of a bootstrap.
+type bootLine struct {
+	Elapsed  float64        `json:"elapsed_ms"`
+	Bound    float64        `json:"bound_ms"`
+	Steps    int            `json:"steps"`
+	Table    int            `json:"table_peers"`
+	Requests int            `json:"requests"`
+	Failures map[string]int `json:"failures"`
+	Overdue  int64          `json:"overdue"`
+}
+
+func bootLineOf(r waymark.Report, bound time.Duration, overdue int64) bootLine {
+	return bootLine{
+		Elapsed: ms(r.Elapsed), Bound: ms(bound), Steps: len(r.Steps), Table: r.Table,
+		Requests: r.Stats.Requests, Failures: r.Stats.Failures.Words(), Overdue: overdue,
+	}
+}
+
+// printBoot prints how a bootstrap went, for people.
+func printBoot(out *cli.Out, r waymark.Report, bound time.Duration) {
+	style := out.Style
+	row(out, "outcome", mark(style, r.Outcome)+" "+r.Outcome.String())
+	row(out, "time", fmt.Sprintf("%s of at most %s", cli.Duration(r.Elapsed), cli.Duration(bound)))
+	row(out, "table", cli.Count(r.Table, "peer"))
+	row(out, "requests", requestWords(r.Stats))
+	for i, s := range r.Steps {
+		label := ""
+		if i == 0 {
+			label = cli.Count(len(r.Steps), "step")
+		}
+		row(out, label, stepLineOf(style, s))
+	}
+}
+
+// row prints one line of a report: a name and what there is to say.
+func row(out *cli.Out, name, text string) {
+	out.Answer("%s", strings.TrimRight(out.Style.Dim(cli.Pad(name, 10))+text, " "))
+}
+
+// requestWords says how many requests there were and how they ended.
+func requestWords(s waymark.Stats) string {
+	text := fmt.Sprintf("%d: %d answered", s.Requests, s.Successes)
+	if words := failureWords(s.Failures.Words()); words != "" {
+		text += ", " + words
+	}
+	return text
+}
+
+// failureWords lists failures, the most frequent first.
+func failureWords(counts map[string]int) string {
+	kinds := make([]string, 0, len(counts))
+	for kind := range counts {
+		kinds = append(kinds, kind)
+	}
+	slices.SortFunc(kinds, func(a, b string) int {
+		if d := counts[b] - counts[a]; d != 0 {
+			return d
+		}
+		return strings.Compare(a, b)
+	})
+	for i, kind := range kinds {
+		kinds[i] = fmt.Sprintf("%d %s", counts[kind], kind)
+	}
+	return strings.Join(kinds, ", ")
+}
+
+// stepWords says how a step went.
+func stepWords(s engine.StepReport) string {
+	text := fmt.Sprintf("%s, %d of %d answered in %s", s.Outcome, s.Answered, s.Asked, cli.Duration(s.Elapsed))
+	if words := failureWords(s.Failures.Words()); words != "" {
+		text += " (" + words + ")"
+	}
+	return text
+}
+
+// stepLineOf is stepWords in columns.
+func stepLineOf(style cli.Style, s engine.StepReport) string {
+	return fmt.Sprintf("%s %s %7s %8s   %s", mark(style, s.Outcome), cli.Pad(s.Name, stepColumns),
+		fmt.Sprintf("%d/%d", s.Answered, s.Asked), cli.Duration(s.Elapsed), style.Dim(failureWords(s.Failures.Words())))
+}
+
+// mark is an outcome at a glance.
+func mark(style cli.Style, o waymark.Outcome) string {
+	switch o {
+	case engine.Converged, engine.Found, engine.Ready:
+		return style.Green("✓")
+	case engine.NoPeers, engine.NotFound, engine.Rejected:
+		return style.Red("✗")
+	}
+	return style.Yellow("!")
+}

@@ -1,0 +1,206 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/waymark-dht/waymark"
+	"github.com/waymark-dht/waymark/core/engine"
+	"github.com/waymark-dht/waymark/internal/cli"
+)
+
+// Measures of what is shown while a node works.
+const (
+	frame       = 100 * time.Millisecond // how often the picture is brought up to date
+	column      = 76                     // the picture is no wider, however wide the terminal
+	stepsShown  = 6                      // the last so many steps of a bootstrap
+	waitsShown  = 3                      // what it waits for, the longest first
+	barCells    = 20
+	stepColumns = 10 // for the name of a step: "bucket 12"
+)
+
+// watch shows one node at work: it reads the node's facts, draws what runs and
+// what that waits for, and writes the events for programs.
+type watch struct {
+	out    *cli.Out
+	dht    *waymark.DHT
+	events *events
+	facts  <-chan waymark.Fact
+	stop   context.CancelFunc
+	seeds  int // how many the node was given
+
+	title string
+	until time.Time // when what is shown must have ended
+	extra func() []string
+
+	steps     []engine.StepReport
+	count     int
+	last      bool
+	remaining int
+	requests  int
+	answered  int
+	open      []waymark.OpenOp
+}
+
+// newWatch follows the node from now on. Close it.
+func newWatch(out *cli.Out, dht *waymark.DHT, seeds int) *watch {
+	ctx, stop := context.WithCancel(context.Background())
+	return &watch{
+		out: out, dht: dht, seeds: seeds, events: newEvents(out, dht),
+		facts: dht.Facts(ctx), stop: stop, remaining: -1,
+	}
+}
+
+// Close stops following.
+func (w *watch) Close() { w.stop() }
+
+// begin says what starts now, and within what time it ends.
+func (w *watch) begin(title string, bound time.Duration) {
+	w.title, w.until = title, w.out.Now().Add(bound)
+	w.steps, w.count, w.last, w.remaining, w.requests, w.answered = nil, 0, false, -1, 0, 0
+}
+
+// follow runs work and shows what the node does until it returns.
+func (w *watch) follow(work func()) {
+	done := make(chan struct{})
+	go func() { defer close(done); work() }()
+	tick := time.NewTicker(frame)
+	defer tick.Stop()
+	for {
+		select {
+		case f, open := <-w.facts:
+			if !open {
+				w.facts = nil
+				continue
+			}
+			w.note(f)
+		case <-tick.C:
+			w.open = w.dht.Open()
+			w.out.Show(w)
+		case <-done:
+			w.drain()
+			return
+		}
+	}
+}
+
+// drain reads the facts up to now. Open is answered by the goroutine that
+// publishes them, so what was noticed before is in the channel after it.
+func (w *watch) drain() {
+	w.open = w.dht.Open()
+	for {
+		select {
+		case f, open := <-w.facts:
+			if !open {
+				w.facts = nil
+				return
+			}
+			w.note(f)
+		default:
+			return
+		}
+	}
+}
+
+func (w *watch) note(f waymark.Fact) {
+	w.events.note(f)
+	switch f := f.(type) {
+	case engine.RequestSent:
+		w.requests++
+		w.out.Detail("asked %s, hop %d", cli.ShortID(idOf(f.Peer)), f.Depth)
+	case engine.RequestEnded:
+		if f.Failure == 0 {
+			w.answered++
+		}
+		w.out.Detail("%s: %s after %s %s", cli.ShortID(idOf(f.Peer)), f.Failure, cli.Duration(f.Took), cli.Clean(f.Detail))
+	case engine.Progressed:
+		if f.Kind == engine.KindBootstrap {
+			w.step(f)
+		}
+	}
+}
+
+// step takes note of a bootstrap's step, in the field's words.
+func (w *watch) step(f engine.Progressed) {
+	w.count, w.last, w.remaining = f.Count, f.Last, f.Remaining
+	w.steps = append(w.steps, f.Step)
+	w.out.Phase("step %d %s: %s, %s", f.Count, f.Step.Name, stepWords(f.Step), w.left())
+}
+
+// left says how much of a bootstrap remains.
+func (w *watch) left() string {
+	switch {
+	case w.last:
+		return "the last"
+	case w.remaining >= 0:
+		return fmt.Sprintf("%d remaining", w.remaining)
+	}
+	return "remaining not yet known"
+}
+
+// Line implements cli.View.
+func (w *watch) Line() string {
+	text := w.title
+	if w.count > 0 {
+		text += fmt.Sprintf(": step %d, %s", w.count, w.left())
+	}
+	if waits := w.waits(); len(waits) > 0 {
+		text += "; waiting on " + waits[0]
+	}
+	return text + "; " + w.givesUp()
+}
+
+// Region implements cli.View.
+func (w *watch) Region(width int) []string {
+	style := w.out.ErrStyle()
+	lines := []string{cli.Spread(style.Bold(w.title), style.Dim(w.givesUp()), min(width, column))}
+	if w.extra != nil {
+		lines = append(lines, w.extra()...)
+	} else {
+		lines = append(lines, w.stepLines(style)...)
+	}
+	label := "waiting on"
+	for _, wait := range w.waits() {
+		lines = append(lines, fmt.Sprintf("  %s %s", style.Dim(label), wait))
+		label = strings.Repeat(" ", len(label))
+	}
+	return lines
+}
+
+func (w *watch) stepLines(style cli.Style) (lines []string) {
+	total := w.count + max(0, w.remaining)
+	share := 0.0
+	if total > 0 {
+		share = float64(w.count) / float64(total)
+	}
+	lines = append(lines, fmt.Sprintf("  %s  step %d, %s · %s, %d answered",
+		cli.Bar(share, barCells), w.count, w.left(), cli.Count(w.requests, "request"), w.answered))
+	for _, s := range w.steps[max(0, len(w.steps)-stepsShown):] {
+		lines = append(lines, "  "+stepLineOf(style, s))
+	}
+	return lines
+}
+
+// givesUp is the time that is left of the bound.
+func (w *watch) givesUp() string { return "gives up in " + cli.Tenths(w.until.Sub(w.out.Now())) }
+
+// waits says what the node waits for now, the longest first.
+func (w *watch) waits() (lines []string) {
+	now := w.out.Now()
+	for _, op := range w.open {
+		for _, f := range op.InFlight {
+			if len(lines) == waitsShown {
+				return lines
+			}
+			who := f.What
+			if f.Peer != nil {
+				who = cli.ShortID(idOf(f.Peer)) + "  " + f.What
+			}
+			age, all := now.Sub(w.dht.Time(f.Since)), f.Deadline.Sub(f.Since)
+			lines = append(lines, fmt.Sprintf("%s %s/%s", cli.Clean(who), cli.Tenths(age), cli.Tenths(all)))
+		}
+	}
+	return lines
+}
