@@ -2,6 +2,7 @@ package waymark
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"sync"
 	"sync/atomic"
@@ -81,13 +82,19 @@ func (s *server) handle(st network.Stream) {
 		return
 	}
 	defer s.leave(st)
-	if err := s.answerAll(st); err != nil {
+	switch err := s.answerAll(st); {
+	case err == nil:
+		st.Close()
+	case errors.Is(err, errIdle):
+		st.Reset()
+	default:
 		s.resets.Add(1)
 		st.Reset()
-		return
 	}
-	st.Close()
 }
+
+// errIdle ends a stream that nobody has used for a while. It is no fault.
+var errIdle = errors.New("the stream is idle")
 
 func (s *server) enter(st network.Stream) bool {
 	s.mu.Lock()
@@ -129,9 +136,12 @@ func (s *server) answerAll(st network.Stream) error {
 	var frame, out []byte
 	for {
 		st.SetReadDeadline(time.Now().Add(params.IdleStream))
-		if _, err := in.Peek(1); err == io.EOF {
+		switch _, err := in.Peek(1); {
+		case err == io.EOF:
 			return nil
-		} else if err != nil {
+		case err != nil && isTimeout(err):
+			return errIdle
+		case err != nil:
 			return err
 		}
 		st.SetReadDeadline(time.Now().Add(params.ServeDeadline))

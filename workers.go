@@ -201,23 +201,30 @@ func (w *workers) cut(a *attempt) {
 	select {
 	case <-a.over:
 	case <-timer.C:
-		w.bury(a)
+		buried := w.bury(a)
 		go a.hangUp()
 		<-a.over
-		w.unbury(a)
+		if buried {
+			w.unbury(a)
+		}
 	}
 	<-reset
 	a.cancel()
 	w.leave()
 }
 
-// bury enters a zombie into the ledger.
-func (w *workers) bury(a *attempt) {
+// bury enters a zombie into the ledger. If that is full, the call goes on to
+// count as one of those under way, of which there are also only so many.
+func (w *workers) bury(a *attempt) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.buried >= params.MaxZombies {
+		return false
+	}
 	w.zombies[a.peer]++
 	w.buried++
 	w.peak = max(w.peak, w.buried)
+	return true
 }
 
 func (w *workers) unbury(a *attempt) {

@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -81,6 +82,12 @@ func (w *world) peer(answer network.StreamHandler) host.Host {
 	return h
 }
 
+// pass lets virtual time go by, and what is due in it happen.
+func pass(d time.Duration) {
+	<-time.After(d)
+	synctest.Wait()
+}
+
 // silent reads what comes and says nothing, until the other side is gone.
 func silent(s network.Stream) {
 	buf := make([]byte, 512)
@@ -124,5 +131,7 @@ func lastFailure(t *testing.T, facts <-chan waymark.Fact) engine.RequestEnded {
 		}
 	}
 }
+
+func newKey(w *world) crypto.PrivKey { return fault.NewKey(w.rng) }
 
 func keyOf(i int) string { return fmt.Sprintf("key %d", i) }

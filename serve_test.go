@@ -1,0 +1,180 @@
+package waymark_test
+
+import (
+	"errors"
+	"io"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/event"
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/network"
+
+	"github.com/waymark-dht/waymark"
+	"github.com/waymark-dht/waymark/core/params"
+	"github.com/waymark-dht/waymark/core/wire"
+)
+
+// asking opens a stream to a server.
+func asking(w *world, from host.Host, d *waymark.DHT) network.Stream {
+	w.Helper()
+	w.check(from.Connect(w.Context(), addrOf(d.Host())))
+	s, err := from.NewStream(w.Context(), d.PeerID(), waymark.DefaultProtocol)
+	w.check(err)
+	return s
+}
+
+func findNode(key string) []byte {
+	return wire.AppendFrame(nil, &wire.Message{Type: wire.FindNode, Key: []byte(key)})
+}
+
+func readAnswer(s network.Stream) (wire.Message, error) {
+	body, err := wire.ReadFrame(s, nil, params.MaxAnswer)
+	if err != nil {
+		return wire.Message{}, err
+	}
+	return wire.Decode(body, wire.AnswerLimits())
+}
+
+func TestAServerAnswersManyRequestsOnOneStream(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		d := w.servers(5)[0]
+		from := w.host()
+		s := asking(w, from, d)
+		for _, key := range []string{"some key", string(d.PeerID())} {
+			if _, err := s.Write(findNode(key)); err != nil {
+				t.Fatal(err)
+			}
+			m, err := readAnswer(s)
+			if err != nil || m.Type != wire.FindNode || len(m.Closer) < 4 {
+				t.Fatalf("%q: %v, %+v", key, err, m)
+			}
+			for _, p := range m.Closer {
+				if string(p.Contact.ID) == string(from.ID()) {
+					t.Error("the asker was named")
+				}
+			}
+		}
+		s.CloseWrite()
+		if _, err := s.Read(make([]byte, 1)); err != io.EOF {
+			t.Errorf("after the last request: %v", err)
+		}
+		synctest.Wait()
+		if h := d.Health(); h.Server.Answered != 2 || h.Server.Reset != 0 || h.Streams != 0 {
+			t.Errorf("%#v", h)
+		}
+	})
+}
+
+func TestABadRequestIsAnsweredByAReset(t *testing.T) {
+	for name, request := range map[string][]byte{
+		"garbage":         {3, 0xff, 0xff, 0xff},
+		"2 GiB announced": {0xff, 0xff, 0xff, 0xff, 7},
+		"endless varint":  {0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80},
+		"no key":          wire.AppendFrame(nil, &wire.Message{Type: wire.FindNode}),
+		"not served":      wire.AppendFrame(nil, &wire.Message{Type: wire.GetValue, Key: []byte("k")}),
+		"cut short":       findNode("some key")[:5],
+		"never begun":     {},
+		"only begun":      {40},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, w *world) {
+				d := w.servers(1)[0]
+				s := asking(w, w.host(), d)
+				if _, err := s.Write(request); err != nil {
+					t.Fatal(err)
+				}
+				_, err := readAnswer(s) // the deadlines of the server, not ours
+				if !errors.Is(err, network.ErrReset) {
+					t.Errorf("%v", err)
+				}
+				synctest.Wait()
+				bad := uint64(min(1, len(request))) // an idle stream is no fault
+				if h := d.Health(); h.Server.Reset != bad || h.Server.Answered != 0 || h.Streams != 0 {
+					t.Errorf("%#v", h)
+				}
+			})
+		})
+	}
+}
+
+func TestOnePeerGetsOnlySoManyStreams(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		d := w.servers(1)[0]
+		from := w.host()
+		for range params.StreamsPerPeer {
+			s := asking(w, from, d)
+			s.Write(findNode("key"))
+		}
+		synctest.Wait()
+		over := asking(w, from, d)
+		over.Write(findNode("key"))
+		if _, err := readAnswer(over); !errors.Is(err, network.ErrReset) {
+			t.Errorf("one stream too many: %v", err)
+		}
+		other := asking(w, w.host(), d)
+		other.Write(findNode("key"))
+		if _, err := readAnswer(other); err != nil {
+			t.Errorf("somebody else: %v", err)
+		}
+		if h := d.Health(); h.Server.Refused != 1 || h.Streams != params.StreamsPerPeer+1 {
+			t.Errorf("%#v", h)
+		}
+	})
+}
+
+func TestANodeServesOnceItIsReachable(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		h := w.host()
+		d := w.nodeOn(h, waymark.Config{})
+		tell, err := h.EventBus().Emitter(new(event.EvtLocalReachabilityChanged))
+		w.check(err)
+		defer tell.Close()
+		for _, c := range []struct {
+			is   network.Reachability
+			want waymark.Mode
+		}{
+			{network.ReachabilityPublic, waymark.ModeServer},
+			{network.ReachabilityPrivate, waymark.ModeClient},
+			{network.ReachabilityPublic, waymark.ModeServer},
+		} {
+			w.check(tell.Emit(event.EvtLocalReachabilityChanged{Reachability: c.is}))
+			synctest.Wait()
+			if got := d.Mode(); got != c.want {
+				t.Errorf("reachability %v: %v", c.is, got)
+			}
+			from := w.host()
+			w.check(from.Connect(t.Context(), addrOf(h)))
+			_, err := from.NewStream(t.Context(), h.ID(), waymark.DefaultProtocol)
+			if (err == nil) != (c.want == waymark.ModeServer) {
+				t.Errorf("reachability %v: a stream ended in %v", c.is, err)
+			}
+		}
+	})
+}
+
+// TestAStreamThatWasPutAwayIsNoFailure: others reset streams that were idle
+// for a while; that says nothing about the peer.
+func TestAStreamThatWasPutAwayIsNoFailure(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		answered := 0
+		h := w.peer(func(s network.Stream) { // one answer per stream, then a reset
+			readSome(s)
+			answered++
+			s.Write(wire.AppendFrame(nil, &wire.Message{Type: wire.FindNode}))
+			time.AfterFunc(time.Second, func() { s.Reset() })
+		})
+		d := w.node(waymark.Config{Mode: waymark.ModeClient})
+		knows(d, h)
+		for i := range 3 {
+			if _, err := d.Ping(t.Context(), h.ID()); err != nil {
+				t.Errorf("ping %d: %v", i, err)
+			}
+			pass(2 * time.Second)
+		}
+		if answered != 3 {
+			t.Errorf("%d streams were opened; the story wants three", answered)
+		}
+	})
+}

@@ -1,0 +1,192 @@
+package waymark_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/waymark-dht/waymark"
+	"github.com/waymark-dht/waymark/core/contact"
+	"github.com/waymark-dht/waymark/core/engine"
+	"github.com/waymark-dht/waymark/core/params"
+)
+
+// deafHost is a host whose dials to some peers ignore their context, as a
+// transport with a bug does.
+type deafHost struct {
+	host.Host
+	net *deafNetwork
+}
+
+type deafNetwork struct {
+	network.Network
+	mu      sync.Mutex
+	deaf    map[peer.ID]bool
+	release chan struct{}
+}
+
+func deafen(h host.Host, to ...peer.ID) *deafHost {
+	n := &deafNetwork{Network: h.Network(), deaf: make(map[peer.ID]bool), release: make(chan struct{})}
+	for _, id := range to {
+		n.deaf[id] = true
+	}
+	return &deafHost{Host: h, net: n}
+}
+
+func (h *deafHost) Network() network.Network { return h.net }
+
+func (n *deafNetwork) DialPeer(ctx context.Context, id peer.ID) (network.Conn, error) {
+	n.mu.Lock()
+	deaf := n.deaf[id]
+	n.mu.Unlock()
+	if deaf {
+		<-n.release
+		return nil, errors.New("released")
+	}
+	return n.Network.DialPeer(ctx, id)
+}
+
+func TestATransportThatIgnoresItsContextCostsOnlyItsPeer(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		good := w.servers(3)
+		bad := w.host()
+		h := deafen(w.host(), bad.ID())
+		d := w.nodeOn(h, waymark.Config{})
+		knows(d, bad)
+		facts := d.Facts(t.Context())
+		for i := range params.MaxZombiesPerPeer {
+			began := time.Now()
+			_, err := d.Ping(t.Context(), bad.ID())
+			end := lastFailure(t, facts)
+			if !errors.Is(err, waymark.ErrNoAnswer) || end.Failure != contact.BlackHole ||
+				time.Since(began) > d.Bound(waymark.OpPing) {
+				t.Errorf("ping %d: %v (%v) after %v", i, err, end.Failure, time.Since(began))
+			}
+		}
+		pass(2 * params.ZombieGrace)
+		_, err := d.Ping(t.Context(), bad.ID()) // the peer is in quarantine
+		if end := lastFailure(t, facts); err == nil || end.Failure != contact.NotSent {
+			t.Errorf("with %d zombies: %v, %v", params.MaxZombiesPerPeer, err, end.Failure)
+		}
+		for _, s := range good {
+			knows(d, s.Host())
+			if _, err := d.Ping(t.Context(), s.PeerID()); err != nil {
+				t.Errorf("another peer: %v", err)
+			}
+		}
+		if got := d.Health(); got.Zombies != params.MaxZombiesPerPeer || got.ZombiesPeak != got.Zombies {
+			t.Errorf("%d zombies, %d at most", got.Zombies, got.ZombiesPeak)
+		}
+		began := time.Now()
+		err = d.Close()
+		if !errors.Is(err, waymark.ErrLeftover) || time.Since(began) > d.Bound(waymark.OpClose) {
+			t.Errorf("close: %v after %v", err, time.Since(began))
+		}
+		close(h.net.release) // the bubble ends only if all goroutines do
+	})
+}
+
+func TestTheLedgerOfZombiesIsBounded(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		var ids []peer.ID
+		for range params.MaxCalls {
+			id, err := peer.IDFromPrivateKey(newKey(w))
+			w.check(err)
+			ids = append(ids, id)
+		}
+		h := deafen(w.host(), ids...)
+		d := w.nodeOn(h, waymark.Config{})
+		var pings sync.WaitGroup
+		for range 3 { // more each time than there is room for
+			for _, id := range ids {
+				pings.Go(func() {
+					if _, err := d.Ping(t.Context(), id); err == nil {
+						t.Error("a dial that never ends has succeeded")
+					}
+				})
+			}
+			pings.Wait()
+			pass(2 * params.ZombieGrace)
+			if got := d.Health(); got.Zombies > params.MaxZombies || got.InFlight > params.MaxCalls {
+				t.Errorf("%d zombies among %d calls", got.Zombies, got.InFlight)
+			}
+		}
+		if d.Health().Zombies != params.MaxZombies {
+			t.Errorf("%d zombies; the story wants the ledger full", d.Health().Zombies)
+		}
+		close(h.net.release)
+		synctest.Wait()
+		if got := d.Health(); got.Zombies != 0 || got.InFlight != 0 || got.ZombiesPeak != params.MaxZombies {
+			t.Errorf("after all have returned: %+v", got.InFlight)
+		}
+	})
+}
+
+// jumpingClock is a clock whose wall time can be set.
+type jumpingClock struct {
+	start time.Time
+	mu    sync.Mutex
+	ahead time.Duration
+}
+
+func (c *jumpingClock) Mono() time.Duration { return time.Since(c.start) }
+func (c *jumpingClock) Wall() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return time.Now().Round(0).Add(c.ahead)
+}
+
+func (c *jumpingClock) jump(by time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ahead += by
+}
+
+func TestAfterASleepWhatWasUnderWayBlamesNobody(t *testing.T) {
+	for _, gap := range []time.Duration{time.Hour, -time.Hour} {
+		inBubble(t, func(t *testing.T, w *world) {
+			clock := &jumpingClock{start: time.Now()}
+			mute := w.peer(silent)
+			d := w.node(waymark.Config{Clock: clock})
+			knows(d, mute)
+			facts := d.Facts(t.Context())
+			done := make(chan struct{})
+			go func() { defer close(done); d.Ping(t.Context(), mute.ID()) }()
+			synctest.Wait()
+			clock.jump(gap)
+			w.check(d.Admit(addrOf(mute))) // anything that makes the node look up
+			end := lastFailure(t, facts)
+			if end.Failure != contact.Suspended {
+				t.Errorf("the clock went by %v: %v", gap, end.Failure)
+			}
+			<-done
+		})
+	}
+}
+
+func TestFactsSayWhenTheyHappened(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		d := w.node(waymark.Config{})
+		s := w.servers(1)[0]
+		knows(d, s.Host())
+		facts := d.Facts(t.Context())
+		began := time.Now()
+		_, err := d.Ping(t.Context(), s.PeerID())
+		w.check(err)
+		for f := range facts {
+			if start, ok := f.(engine.OpStarted); ok {
+				if got := d.Time(start.At); !got.Equal(began) {
+					t.Errorf("started at %v, and the fact says %v", began, got)
+				}
+				return
+			}
+		}
+	})
+}
