@@ -74,7 +74,7 @@ var Rooms = []Room{
 	// The roof knows everything.
 	{
 		Path:   "cmd/waymark",
-		Uses:   []string{".", "core/*", "store/*", "validate/*", "crawl", "delegated", "telemetry", "dashboard", "sim", "internal/cli", "internal/fault"},
+		Uses:   []string{".", "core/*", "store/*", "validate/*", "crawl", "delegated", "telemetry", "dashboard", "sim", "internal/cli", "internal/devnet", "internal/fault"},
 		Others: slices.Concat(libp2p, commandUse, telemetry),
 	},
 
@@ -84,8 +84,11 @@ var Rooms = []Room{
 	{Path: "internal/invariant"},
 	{Path: "internal/mutate", Uses: []string{"core/*", "sim"}},
 	{Path: "internal/cli", Others: []string{"golang.org/x/term"}},
-	{Path: "internal/fault", Uses: []string{"core/*"}, Others: slices.Concat(libp2p, []string{"github.com/libp2p/go-yamux"})},
-	{Path: "internal/testkit", Uses: []string{".", "core/*", "internal/fault"}, Others: slices.Concat(libp2p, testOnly)},
+	{Path: "internal/fault", Uses: []string{"core/*"}, Others: slices.Concat(libp2p, []string{
+		"github.com/libp2p/go-yamux", "github.com/quic-go/quic-go", // to misbehave below the streams
+	})},
+	{Path: "internal/devnet", Uses: []string{".", "core/*", "internal/fault"}, Others: libp2p},
+	{Path: "internal/testkit", Uses: []string{".", "core/*", "internal/devnet", "internal/fault"}, Others: slices.Concat(libp2p, testOnly)},
 }
 
 // roomOf returns the line of the map for a folder.

@@ -34,6 +34,7 @@ var Rules = []Rule{
 	{"testing-stays-in-tests", testingStaysInTests},
 	{"story-names", storyNames},
 	{"clauses", clauses},
+	{"links", links},
 	{"finished", finished},
 	{"nobodys-machine", nobodysMachine},
 }
