@@ -1,0 +1,234 @@
+package devnet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/peer"
+	ma "github.com/multiformats/go-multiaddr"
+
+	"github.com/waymark-dht/waymark"
+	"github.com/waymark-dht/waymark/core/contact"
+	"github.com/waymark-dht/waymark/core/key"
+	"github.com/waymark-dht/waymark/internal/fault"
+)
+
+// Config says what network to make.
+type Config struct {
+	Nodes  int    // members, faulty ones included
+	Faulty int    // of a hundred members
+	Seed   uint64 // the origin of all that is drawn
+}
+
+// Network is a network that runs.
+type Network struct {
+	Members []*Member
+	chance  func(stream uint64) *rand.Rand
+	oracle  *fault.Oracle // knows everybody
+}
+
+// Member is one node of the network.
+type Member struct {
+	Info    peer.AddrInfo
+	Kind    fault.Kind // how it misbehaves, or fault.Honest
+	Answers bool       // FIND_NODE, truly or not: it belongs to the truth
+
+	dht  *waymark.DHT
+	host host.Host
+	bad  *fault.Peer
+}
+
+// The streams of chance: what is drawn for one purpose does not shift what is
+// drawn for another.
+const (
+	forKeys = iota
+	forDeal
+	forTables
+	forSeeds
+	forFresh
+)
+
+// Start makes a network: first every node, then the servers' tables, filled
+// with everybody; members turn faulty after the tables have filled. It calls
+// up with the number of members that run. If ctx ends it stops and leaves
+// nothing behind.
+func Start(ctx context.Context, cfg Config, up func(int)) (*Network, error) {
+	n := &Network{
+		chance: func(stream uint64) *rand.Rand { return rand.New(rand.NewPCG(cfg.Seed, stream)) },
+		oracle: fault.NewOracle(nil),
+	}
+	kinds := deal(n.chance(forDeal), cfg)
+	keys := n.chance(forKeys)
+	for i := range cfg.Nodes {
+		err := ctx.Err()
+		if err == nil {
+			err = n.add(keys, kinds[i])
+		}
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("member %d of %d: %w", i+1, cfg.Nodes, err), n.Close())
+		}
+		up(i + 1)
+	}
+	if err := n.fill(n.chance(forTables)); err != nil {
+		return nil, errors.Join(err, n.Close())
+	}
+	return n, nil
+}
+
+// deal says how each member misbehaves: the share is exact, and every kind
+// comes up about equally often.
+func deal(rng *rand.Rand, cfg Config) []fault.Kind {
+	dealt, all := make([]fault.Kind, cfg.Nodes), fault.Kinds()
+	rng.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	faulty := (cfg.Nodes*cfg.Faulty + 50) / 100
+	for i, member := range rng.Perm(cfg.Nodes)[:faulty] {
+		dealt[member] = all[i%len(all)]
+	}
+	return dealt
+}
+
+// add starts one member.
+func (n *Network) add(rng *rand.Rand, kind fault.Kind) error {
+	m := &Member{Kind: kind, Answers: kind.Failure() == contact.None}
+	n.Members = append(n.Members, m)
+	if kind != fault.Honest {
+		return m.misbehave(rng, n.oracle)
+	}
+	return m.serve(rng)
+}
+
+// misbehave starts a faulty member. Behind a fault of the wire stands a server
+// that knows everybody, as it did before it turned faulty.
+func (m *Member) misbehave(rng *rand.Rand, knows *fault.Oracle) (err error) {
+	quic := rng.IntN(2) == 0 && m.Kind.QUIC()
+	m.bad, err = fault.Start(m.Kind, fault.Options{Rand: rng, QUIC: quic, Serve: knows.Serve})
+	if err == nil {
+		m.Info = m.bad.AddrInfo()
+	}
+	return err
+}
+
+func (m *Member) serve(rng *rand.Rand) (err error) {
+	if m.host, err = fault.NewHost(fault.HostOptions{Rand: rng, QUIC: true}); err != nil {
+		return err
+	}
+	m.Info = peer.AddrInfo{ID: m.host.ID(), Addrs: m.host.Addrs()}
+	m.dht, err = waymark.New(m.host, waymark.Config{Mode: waymark.ModeServer, AllowLoopback: true, Seed: rng.Uint64() | 1})
+	return err
+}
+
+// fill puts everybody into everybody's table, in an order of its own for each,
+// as if they had met over the years. Growing a network by connecting everybody
+// would cost minutes.
+func (n *Network) fill(rng *rand.Rand) error {
+	var everybody []peer.AddrInfo
+	for _, m := range n.Members {
+		everybody = append(everybody, m.Info)
+	}
+	n.oracle.SetMembers(everybody)
+	for _, m := range n.Members {
+		if m.dht == nil {
+			continue
+		}
+		for _, i := range rng.Perm(len(n.Members)) {
+			if other := n.Members[i]; other != m {
+				if err := m.dht.Admit(other.Info); err != nil {
+					return err
+				}
+			}
+		}
+		m.dht.Open() // it answers when it has dealt with what came before
+	}
+	return nil
+}
+
+// Faulty returns how many members misbehave.
+func (n *Network) Faulty() (faulty int) {
+	for _, m := range n.Members {
+		if m.Kind != fault.Honest {
+			faulty++
+		}
+	}
+	return faulty
+}
+
+// Kinds counts the faulty members by what they do.
+func (n *Network) Kinds() map[string]int {
+	kinds := make(map[string]int)
+	for _, m := range n.Members {
+		if m.Kind != fault.Honest {
+			kinds[m.Kind.String()]++
+		}
+	}
+	return kinds
+}
+
+// Seeds draws members for a newcomer to begin with. Faulty ones are among
+// them, as anywhere; one at least answers, if there is any: a node is promised
+// to come in by one reachable seed, and by none nobody can.
+func (n *Network) Seeds(count int) (addrs []ma.Multiaddr, err error) {
+	order := n.chance(forSeeds).Perm(len(n.Members))
+	count = min(count, len(order))
+	good := func(i int) bool { return n.Members[i].Kind == fault.Honest }
+	if at := slices.IndexFunc(order, good); at >= count {
+		order[0], order[at] = order[at], order[0]
+	}
+	for _, i := range order[:count] {
+		p2p, err := peer.AddrInfoToP2pAddrs(&n.Members[i].Info)
+		if err != nil {
+			return nil, err
+		}
+		addrs = append(addrs, p2p...)
+	}
+	return addrs, nil
+}
+
+// Newcomer makes the host of a node that is not a member yet.
+func (n *Network) Newcomer() (host.Host, error) {
+	return fault.NewHost(fault.HostOptions{Rand: n.chance(forFresh), QUIC: true})
+}
+
+// Truth returns the k members nearest to the key of a preimage, of those that
+// answer FIND_NODE.
+func (n *Network) Truth(preimage string, k int) []peer.ID {
+	target := key.OfString(preimage)
+	var ids []peer.ID
+	for _, m := range n.Members {
+		if m.Answers {
+			ids = append(ids, m.Info.ID)
+		}
+	}
+	slices.SortFunc(ids, func(a, b peer.ID) int {
+		return target.Closer(key.OfString(string(a)), key.OfString(string(b)))
+	})
+	return ids[:min(k, len(ids))]
+}
+
+// Close ends every member, and waits for it.
+func (n *Network) Close() error {
+	var wg sync.WaitGroup
+	errs := make([]error, len(n.Members))
+	for i, m := range n.Members {
+		wg.Go(func() { errs[i] = m.close() })
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+func (m *Member) close() (err error) {
+	if m.dht != nil {
+		err = m.dht.Close()
+	}
+	if m.host != nil {
+		err = errors.Join(err, m.host.Close())
+	}
+	if m.bad != nil {
+		err = errors.Join(err, m.bad.Close())
+	}
+	return err
+}
