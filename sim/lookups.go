@@ -1,0 +1,101 @@
+package sim
+
+import (
+	"encoding/binary"
+	"time"
+
+	"github.com/waymark-dht/waymark/core/engine"
+	"github.com/waymark-dht/waymark/core/key"
+	"github.com/waymark-dht/waymark/core/lookup"
+	"github.com/waymark-dht/waymark/core/mono"
+)
+
+// Lookups fills all tables with what is true, lets a share of the members die,
+// and then has random survivors look up random keys.
+func Lookups(opt Options) (Result, error) {
+	w := newLookups(opt)
+	err := w.Run(mono.Never)
+	return w.Result(), err
+}
+
+// spread is over how much virtual time a scenario's lookups begin.
+const spread = 60 * time.Second
+
+func newLookups(opt Options) *World {
+	opt = opt.defaults("lookups", 10_000, 1000)
+	if opt.Engine.Lookup.K == 0 {
+		opt.Engine.Lookup = lookup.Defaults(opt.Engine.Paths)
+	}
+	w := NewWorld(opt)
+	w.Fill()
+	w.Kill(opt.Dead)
+	askers := make(map[uint32]*asker, opt.Lookups)
+	w.ended = func(n uint32, f engine.OpEnded) {
+		if a := askers[n]; a != nil && a.op == f.Op {
+			a.ended(f.Result)
+		}
+	}
+	for range opt.Lookups {
+		at := mono.Time(w.rnd.targets.Int64N(int64(spread)))
+		w.At(at, func() { w.newAsker(askers).next() })
+	}
+	return w
+}
+
+// asker is a node that makes lookups one after the other, of which the last
+// one counts.
+type asker struct {
+	w      *World
+	n      uint32
+	left   int
+	op     engine.OpID
+	target key.Key
+	all    map[uint32]*asker
+}
+
+// newAsker chooses a healthy node that does not ask yet.
+func (w *World) newAsker(all map[uint32]*asker) *asker {
+	n := w.survivor()
+	for tries := 0; all[n] != nil && tries < len(w.nodes); tries++ {
+		n = w.survivor()
+	}
+	a := &asker{w: w, n: n, left: w.opt.Seasoned + 1, all: all}
+	all[n] = a
+	act := w.actor(n)
+	if w.opt.Warm {
+		w.warmUp(act)
+	}
+	return a
+}
+
+// warmUp connects a node with everybody in its table.
+func (w *World) warmUp(act *actor) {
+	for h := range act.engine.Table().All {
+		act.conns = append(act.conns, uint32(h)-1)
+		w.step(act, engine.Connected{Peer: w.book.Info(h).ID})
+	}
+}
+
+// survivor draws a healthy node.
+func (w *World) survivor() uint32 {
+	alive := w.answering()
+	return alive.nodes[w.rnd.targets.IntN(len(alive.nodes))]
+}
+
+func (a *asker) next() {
+	preimage := binary.BigEndian.AppendUint64(nil, a.w.rnd.targets.Uint64())
+	a.left--
+	a.op, a.target = a.w.newOp(), key.Of(preimage)
+	a.w.step(a.w.actor(a.n), engine.StartLookup{Op: a.op, Kind: engine.KindLookup, Preimage: preimage})
+}
+
+func (a *asker) ended(r engine.Result) {
+	a.w.checkResult(a.w.nodes[a.n].act, a.target, r.Closest)
+	if a.left > 0 {
+		a.w.After(time.Second, a.next)
+		return
+	}
+	a.w.count(a.n, a.target, r)
+	delete(a.all, a.n)
+	a.w.After(0, func() { a.w.retire(a.n) })
+}

@@ -1,0 +1,38 @@
+package sim
+
+import "testing"
+
+// faulty is a faulty world small enough for every run of the tests.
+func faulty(seed uint64) Options {
+	return Options{Nodes: 500, Seed: seed, Dead: 26, Lookups: 20, Seasoned: 1}
+}
+
+func TestTwentySeedsOfAFaultyWorld(t *testing.T) {
+	for seed := range uint64(20) {
+		r, err := Lookups(faulty(seed))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Lookups != 20 || r.Stalled != 0 || r.Overdue != 0 {
+			t.Fatalf("seed %d: %+v", seed, r)
+		}
+		if r.Recall < .97 {
+			t.Errorf("seed %d: recall %.3f; repeat with: %s", seed, r.Recall, faulty(seed).Command())
+		}
+	}
+}
+
+func TestOneSeedIsOneRun(t *testing.T) {
+	first, err := Lookups(faulty(7))
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, _ := Lookups(faulty(7))
+	other, _ := Lookups(faulty(8))
+	if first != again {
+		t.Errorf("the same seed gave\n%+v\nand\n%+v", first, again)
+	}
+	if first.TraceHash == other.TraceHash {
+		t.Error("two seeds gave the same trace")
+	}
+}

@@ -1,0 +1,210 @@
+package sim
+
+import (
+	"slices"
+	"time"
+
+	"github.com/waymark-dht/waymark/core/contact"
+	"github.com/waymark-dht/waymark/core/engine"
+	"github.com/waymark-dht/waymark/core/key"
+	"github.com/waymark-dht/waymark/core/mono"
+	"github.com/waymark-dht/waymark/core/params"
+)
+
+// condition is how a node behaves towards others.
+type condition uint8
+
+const (
+	healthy   condition = iota
+	refusing            // its host lives and refuses connections
+	blackHole           // dials go unanswered
+	mute                // it accepts connections and never answers
+	sybil               // it answers, and names its accomplices only
+)
+
+func (c condition) answers() bool { return c == healthy || c == sybil }
+
+// request is one Send under way. It has exactly one event in the queue.
+type request struct {
+	target      key.Key
+	attempt     engine.AttemptID
+	sent        mono.Time
+	deadline    mono.Time
+	asker, peer uint32
+	way         time.Duration // the way back
+	failure     contact.Failure
+	cold        bool // the connection was made for it
+	aborted     bool
+	names       uint8
+	closer      [params.K]contact.Handle
+}
+
+// send carries out a Send: it decides when, and whether, it arrives.
+func (w *World) send(a *actor, s engine.Send) {
+	ref := w.newRequest()
+	r := &w.requests[ref]
+	peer := w.index(s.To)
+	*r = request{
+		target: key.Of(s.Key), attempt: s.Attempt, sent: w.now, deadline: s.Deadline,
+		asker: a.n, peer: peer, cold: !a.conns.has(peer),
+	}
+	a.requests = append(a.requests, ref)
+	w.tally.requests++
+	w.travel(ref)
+}
+
+// travel puts the request's next event into the queue: its arrival, or the
+// failure that its asker will see.
+func (w *World) travel(ref uint32) {
+	r := &w.requests[ref]
+	p := &w.nodes[r.peer]
+	trip := jittered(w.rnd.latency, rtt(w.nodes[r.asker].place, p.place))
+	r.way = trip / 2
+	there := trip / 2
+	if r.cold {
+		there += time.Duration(w.opt.Transport.handshake() * float64(trip))
+	}
+	switch {
+	case p.state == blackHole || p.side != w.nodes[r.asker].side:
+		w.outcome(ref, contact.BlackHole, mono.Never)
+	case p.state == refusing:
+		w.outcome(ref, contact.Refused, w.now.Add(trip))
+	case w.now.Add(there) >= r.deadline:
+		w.outcome(ref, contact.Slow, mono.Never)
+	default:
+		w.queue.push(w.now.Add(there), arrive, ref)
+	}
+}
+
+// outcome plans the delivery of a failure, at the latest by the deadline.
+func (w *World) outcome(ref uint32, how contact.Failure, at mono.Time) {
+	r := &w.requests[ref]
+	if at > r.deadline {
+		at = r.deadline
+	}
+	r.failure = how
+	w.queue.push(at, deliver, ref)
+}
+
+// arrived lets the peer answer, if it does.
+func (w *World) arrived(ref uint32) {
+	r := &w.requests[ref]
+	if r.aborted {
+		w.release(ref)
+		return
+	}
+	p := &w.nodes[r.peer]
+	w.record(uint64(r.asker)<<32|uint64(r.peer), uint64(r.attempt))
+	if !p.state.answers() {
+		w.outcome(ref, contact.Silent, mono.Never)
+		return
+	}
+	w.connect(r.asker, r.peer)
+	r = &w.requests[ref]
+	at := w.now.Add(thinking(w.rnd.latency, p.slow) + r.way)
+	if at >= r.deadline {
+		w.outcome(ref, contact.Slow, mono.Never)
+		return
+	}
+	w.answer(r)
+	w.queue.push(at, deliver, ref)
+}
+
+// answer writes what the peer names: the k nearest of its table, without the
+// one who asks.
+func (w *World) answer(r *request) {
+	var near [params.K + 1]contact.Handle
+	list := near[:0]
+	if w.nodes[r.peer].state == sybil {
+		list = w.accomplices(list, r.target)
+	} else {
+		list = w.nodes[r.peer].tab.Nearest(list, r.target, params.K+1)
+	}
+	for _, h := range list {
+		if h != handle(r.asker) && r.names < params.K {
+			r.closer[r.names] = h
+			r.names++
+		}
+	}
+}
+
+// delivered tells the asker's engine the outcome, exactly once.
+func (w *World) delivered(ref uint32) {
+	r := w.requests[ref]
+	w.release(ref)
+	if r.aborted {
+		return
+	}
+	a := w.nodes[r.asker].act
+	i := slices.Index(a.requests, ref)
+	a.requests = slices.Delete(a.requests, i, i+1)
+	if r.failure != contact.None {
+		w.step(a, engine.Failed{Attempt: r.attempt, Failure: r.failure})
+		return
+	}
+	if a.conns.has(r.peer) && r.cold {
+		w.step(a, engine.Connected{Peer: w.info(r.peer).ID})
+	}
+	w.closer = w.closer[:0]
+	for _, h := range r.closer[:r.names] {
+		w.closer = append(w.closer, w.book.Info(h))
+	}
+	w.step(a, engine.Answered{Attempt: r.attempt, Closer: w.closer})
+}
+
+// abort withdraws a request; its event will find it so.
+func (w *World) abort(a *actor, id engine.AttemptID) {
+	for i, ref := range a.requests {
+		if w.requests[ref].attempt == id {
+			w.requests[ref].aborted = true
+			a.requests = slices.Delete(a.requests, i, i+1)
+			return
+		}
+	}
+	w.fail(a, "an Abort names attempt %d, which is not under way", id)
+}
+
+// connect opens a connection in both directions. The asker's engine hears of
+// it with the answer; that of the peer, if it acts, at once, and it learns
+// that the asker serves too.
+func (w *World) connect(asker, peer uint32) {
+	a, p := w.nodes[asker].act, w.nodes[peer].act
+	if a.conns.has(peer) {
+		return
+	}
+	w.keep(a, peer)
+	if p != nil && !p.conns.has(asker) {
+		w.keep(p, asker)
+		w.step(p, engine.Connected{Peer: w.info(asker).ID})
+		w.step(p, engine.Met{Peer: w.info(asker)})
+	}
+}
+
+// keep adds a connection, closing the oldest one if there are too many.
+func (w *World) keep(a *actor, to uint32) {
+	if len(a.conns) >= maxConns {
+		w.disconnect(a.n, a.conns[0])
+	}
+	a.conns = append(a.conns, to)
+}
+
+// disconnect closes a connection at both ends.
+func (w *World) disconnect(x, y uint32) {
+	for _, end := range [2][2]uint32{{x, y}, {y, x}} {
+		if a := w.nodes[end[0]].act; a != nil && a.conns.drop(end[1]) {
+			w.step(a, engine.Disconnected{Peer: w.info(end[1]).ID})
+		}
+	}
+}
+
+func (w *World) newRequest() uint32 {
+	if n := len(w.free); n > 0 {
+		ref := w.free[n-1]
+		w.free = w.free[:n-1]
+		return ref
+	}
+	w.requests = append(w.requests, request{})
+	return uint32(len(w.requests) - 1)
+}
+
+func (w *World) release(ref uint32) { w.free = append(w.free, ref) }

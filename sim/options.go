@@ -1,0 +1,65 @@
+package sim
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/waymark-dht/waymark/core/engine"
+	"github.com/waymark-dht/waymark/core/mono"
+)
+
+// Options say what world to build and what to do in it. The zero value of each
+// field takes the scenario's default.
+type Options struct {
+	Scenario  string
+	Nodes     int
+	Seed      uint64
+	Dead      int           // percent of the members that do not answer
+	Lookups   int           // how many are counted
+	Seasoned  int           // lookups that each asker has made before the one that counts
+	Warm      bool          // askers are connected to everybody in their tables
+	Proximity bool          // big buckets hold the fastest of ProximityPopulation candidates
+	Transport Transport     // what a new connection costs
+	Duration  time.Duration // virtual time of a scenario that has no end by itself
+	Engine    engine.Config // of every node; Terse is always set
+	Rival     *Rival        // lookups are made by this machine instead of core/lookup
+
+	// Progress, if set, is called now and then.
+	Progress func(now mono.Time, events uint64)
+}
+
+// Command returns the command that repeats the run.
+func (o Options) Command() string {
+	c := fmt.Sprintf("waymark sim run %s --nodes %d --seed %d --dead %d", o.Scenario, o.Nodes, o.Seed, o.Dead)
+	if o.Lookups > 0 {
+		c += fmt.Sprintf(" --set lookups=%d", o.Lookups)
+	}
+	if o.Seasoned > 0 {
+		c += fmt.Sprintf(" --set seasoned=%d", o.Seasoned)
+	}
+	if o.Warm {
+		c += " --set warm=true"
+	}
+	if o.Proximity {
+		c += " --set proximity=true"
+	}
+	if o.Transport != QUIC {
+		c += " --set transport=" + o.Transport.String()
+	}
+	if o.Duration > 0 {
+		c += fmt.Sprintf(" --set duration=%v", o.Duration)
+	}
+	return c
+}
+
+// defaults fills in what is zero.
+func (o Options) defaults(scenario string, nodes, lookups int) Options {
+	o.Scenario, o.Engine.Terse, o.Engine.Table.NoDiversity = scenario, true, true
+	if o.Nodes == 0 {
+		o.Nodes = nodes
+	}
+	if o.Lookups == 0 {
+		o.Lookups = lookups
+	}
+	return o
+}

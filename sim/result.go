@@ -1,0 +1,137 @@
+package sim
+
+import (
+	"slices"
+	"time"
+
+	"github.com/waymark-dht/waymark/core/contact"
+	"github.com/waymark-dht/waymark/core/engine"
+	"github.com/waymark-dht/waymark/core/key"
+)
+
+// tally is what the world counts while it runs.
+type tally struct {
+	requests  uint64
+	ops       uint64
+	overdue   int
+	overBound time.Duration
+
+	lookups   int
+	converged int
+	found     int // of the true k nearest
+	exist     int // how many there were
+	asked     int
+	hops      int
+	end       []time.Duration
+	first     []time.Duration
+	most      []time.Duration // 15 of the final 20
+}
+
+// Result is what a run leaves, in the words of the last --json line. What only
+// a real clock or the process can tell (EventsPerCPUs, BytesPerNode) is for
+// the caller to fill in.
+type Result struct {
+	Scenario      string        `json:"scenario"`
+	Nodes         int           `json:"nodes"`
+	Seed          uint64        `json:"seed"`
+	Dead          int           `json:"dead"`
+	TraceHash     string        `json:"trace_hash"`
+	Virtual       time.Duration `json:"virtual_ns"`
+	Events        uint64        `json:"events"`
+	EventsPerCPUs float64       `json:"events_per_cpu_s"`
+	BytesPerNode  float64       `json:"bytes_per_node"`
+	Operations    uint64        `json:"operations"`
+	Lookups       int           `json:"lookups"`
+	Converged     int           `json:"converged"`
+	Recall        float64       `json:"recall"`
+	P50           float64       `json:"p50_ms"`
+	P95           float64       `json:"p95_ms"`
+	First50       float64       `json:"first_p50_ms"`
+	First95       float64       `json:"first_p95_ms"`
+	Most50        float64       `json:"fifteen_p50_ms"`
+	Most95        float64       `json:"fifteen_p95_ms"`
+	Requests      float64       `json:"requests_per_lookup"`
+	Depth         float64       `json:"depth"`
+	MaxOverBound  float64       `json:"max_over_bound_ms"`
+	Overdue       int           `json:"overdue"`
+	Stalled       int           `json:"stalled"`
+
+	Bootstraps int     `json:"bootstraps,omitempty"`
+	Ready      int     `json:"ready,omitempty"`
+	Boot50     float64 `json:"boot_p50_ms,omitempty"`
+	Boot95     float64 `json:"boot_p95_ms,omitempty"`
+	Fill       float64 `json:"table_fill,omitempty"` // of what the tables could hold
+}
+
+// mostOf is how many of a full result make the figure "15 of 20".
+const mostOf = 15
+
+// count files one lookup of node n for target.
+func (w *World) count(n uint32, target key.Key, r engine.Result) {
+	t := &w.tally
+	t.lookups++
+	if r.Outcome == engine.Converged {
+		t.converged++
+	}
+	truth := w.answering().nearest(target, w.opt.Engine.Lookup.K, n)
+	t.exist += len(truth)
+	for _, m := range truth {
+		if slices.ContainsFunc(r.Closest, func(c *contact.Info) bool { return c == w.info(m) }) {
+			t.found++
+		}
+	}
+	t.asked += r.Stats.Requests
+	t.hops += r.Stats.Depth
+	t.end = append(t.end, r.Ended.Sub(r.Started))
+	if r.FirstAnswer != 0 {
+		t.first = append(t.first, r.FirstAnswer.Sub(r.Started))
+	}
+	if len(r.AnsweredAt) >= mostOf {
+		at := slices.Clone(r.AnsweredAt)
+		slices.Sort(at)
+		t.most = append(t.most, at[mostOf-1].Sub(r.Started))
+	}
+}
+
+// Result sums up the run.
+func (w *World) Result() Result {
+	t := &w.tally
+	r := Result{
+		Scenario: w.opt.Scenario, Nodes: len(w.nodes), Seed: w.opt.Seed, Dead: w.opt.Dead,
+		TraceHash: hex(w.trace), Virtual: w.now.Sub(0), Events: w.events, Operations: t.ops,
+		Lookups: t.lookups, Converged: t.converged, Overdue: t.overdue, Stalled: w.stalled(),
+		MaxOverBound: ms(max(0, t.overBound)),
+		Recall:       ratio(t.found, t.exist), Requests: ratio(t.asked, t.lookups), Depth: ratio(t.hops, t.lookups),
+	}
+	r.P50, r.P95 = quantiles(t.end)
+	r.First50, r.First95 = quantiles(t.first)
+	r.Most50, r.Most95 = quantiles(t.most)
+	return r
+}
+
+func ratio(a, b int) float64 {
+	if b == 0 {
+		return 0
+	}
+	return float64(a) / float64(b)
+}
+
+func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+// quantiles returns the median and the 95th percentile in milliseconds.
+func quantiles(d []time.Duration) (p50, p95 float64) {
+	if len(d) == 0 {
+		return 0, 0
+	}
+	slices.Sort(d)
+	return ms(d[len(d)/2]), ms(d[len(d)*95/100])
+}
+
+func hex(x uint64) string {
+	const digits = "0123456789abcdef"
+	var b [16]byte
+	for i := range b {
+		b[i] = digits[x>>(60-4*i)&15]
+	}
+	return string(b[:])
+}

@@ -1,0 +1,4 @@
+package sim
+
+// Rival is the policy of another implementation.
+type Rival struct{ Name string }

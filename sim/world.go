@@ -1,0 +1,255 @@
+package sim
+
+import (
+	"encoding/binary"
+	"time"
+
+	"github.com/waymark-dht/waymark/core/contact"
+	"github.com/waymark-dht/waymark/core/engine"
+	"github.com/waymark-dht/waymark/core/key"
+	"github.com/waymark-dht/waymark/core/mono"
+	"github.com/waymark-dht/waymark/core/table"
+)
+
+// World is one network in virtual time. Not safe for concurrent use.
+type World struct {
+	opt   Options
+	rnd   streams
+	now   mono.Time
+	queue queue
+	book  *contact.Book // every contact once; node n has the handle n+1
+
+	nodes    []node
+	requests []request
+	free     []uint32 // requests that nobody uses
+	plans    []func()
+	closer   []*contact.Info // scratch: the answer that is being delivered
+
+	truth      ring // members that answer
+	truthStale bool
+
+	ended    func(n uint32, f engine.OpEnded) // what a scenario does with an end
+	lastOp   engine.OpID
+	trace    uint64
+	events   uint64
+	tally    tally
+	violated error
+}
+
+// node is one member: a hundred bytes and a table. An engine exists only while
+// the node acts by itself.
+type node struct {
+	place place
+	state condition
+	slow  bool
+	side  uint8 // of a partition
+	tab   *table.Table
+	act   *actor
+}
+
+// actor is what a node has while it acts.
+type actor struct {
+	n        uint32
+	engine   *engine.Engine
+	armed    mono.Time     // the earliest tick in the queue
+	requests []uint32      // under way
+	open     []engine.OpID // started and not ended
+	conns    conns
+}
+
+// NewWorld returns a world whose members are drawn, with empty tables.
+func NewWorld(opt Options) *World {
+	w := &World{opt: opt, rnd: newStreams(opt.Seed), book: contact.NewBook(), truthStale: true}
+	w.book.Pin()
+	w.nodes = make([]node, 0, opt.Nodes)
+	for len(w.nodes) < opt.Nodes {
+		w.settle()
+	}
+	return w
+}
+
+// settle adds one member.
+func (w *World) settle() uint32 {
+	n := uint32(len(w.nodes))
+	for fresh := false; !fresh; {
+		id := binary.BigEndian.AppendUint64(nil, w.rnd.keys.Uint64())
+		before := w.book.Len()
+		w.book.Intern(contact.New(contact.ID(id), address(n)))
+		fresh = w.book.Len() > before // else the identifier was drawn before
+	}
+	w.nodes = append(w.nodes, node{place: settle(w.rnd.places), slow: w.rnd.places.Float64() < slowShare})
+	w.nodes[n].tab = table.New(w.key(n), w.book, w.opt.Engine.Table)
+	w.truthStale = true
+	return n
+}
+
+// address is the one address of a node: an IPv4 address of its own, spread
+// over the /16 groups.
+func address(n uint32) contact.Addr {
+	ip := uint32(mix(uint64(n)))&0xffff0000 | n&0xffff
+	return contact.Addr([]byte{4, byte(ip >> 24), byte(ip >> 16), byte(ip >> 8), byte(ip), 6, 0, 1})
+}
+
+func handle(n uint32) contact.Handle { return contact.Handle(n + 1) }
+
+func (w *World) info(n uint32) *contact.Info { return w.book.Info(handle(n)) }
+
+func (w *World) key(n uint32) key.Key { return w.info(n).Key }
+
+// index returns the node of a contact.
+func (w *World) index(info *contact.Info) uint32 { return uint32(w.book.Find(info.ID)) - 1 }
+
+// answering returns the members that answer, in order of their keys.
+func (w *World) answering() *ring {
+	if w.truthStale {
+		w.truth = newRing(w, func(n uint32) bool { return w.nodes[n].state.answers() })
+		w.truthStale = false
+	}
+	return &w.truth
+}
+
+// Run lets time pass until nothing is left to happen, or until a moment. It
+// returns the first broken promise, if there is one.
+func (w *World) Run(until mono.Time) error {
+	for len(w.queue.heap) > 0 && w.queue.heap[0].at <= until && w.violated == nil {
+		e := w.queue.pop()
+		w.now = e.at
+		w.events++
+		w.happen(e)
+		if w.opt.Progress != nil && w.events%(1<<18) == 0 {
+			w.opt.Progress(w.now, w.events)
+		}
+	}
+	if until != mono.Never {
+		w.now = max(w.now, until)
+	}
+	return w.violated
+}
+
+func (w *World) happen(e event) {
+	w.record(uint64(e.at), uint64(e.kind)<<32|uint64(e.ref))
+	switch e.kind {
+	case tick:
+		w.wake(e.ref)
+	case arrive:
+		w.arrived(e.ref)
+	case deliver:
+		w.delivered(e.ref)
+	case plan:
+		w.plans[e.ref]()
+	}
+}
+
+// record folds two numbers into the trace hash.
+func (w *World) record(a, b uint64) { w.trace = mix(w.trace^a) ^ mix(b) }
+
+// At plans something for a moment; After for some time from now.
+func (w *World) At(at mono.Time, do func()) {
+	w.plans = append(w.plans, do)
+	w.queue.push(max(at, w.now), plan, uint32(len(w.plans)-1))
+}
+
+// After plans something for some time from now.
+func (w *World) After(d time.Duration, do func()) { w.At(w.now.Add(d), do) }
+
+// wake sends an engine the tick that it wanted, unless it has since come to
+// want a later one.
+func (w *World) wake(n uint32) {
+	a := w.nodes[n].act
+	if a == nil || a.armed != w.now {
+		return
+	}
+	a.armed = mono.Never
+	if at, ok := a.engine.Wake(); ok && at.Due(w.now) {
+		w.step(a, engine.Tick{})
+	} else {
+		w.arm(a)
+	}
+}
+
+// arm makes sure that a tick comes by the engine's Wake. Earlier ones in the
+// queue are left there: to come too early costs less than to be taken out.
+func (w *World) arm(a *actor) {
+	if at, ok := a.engine.Wake(); ok && at < a.armed {
+		a.armed = at
+		w.queue.push(at, tick, a.n)
+	}
+}
+
+// step tells an engine something and carries out what follows.
+func (w *World) step(a *actor, ev engine.Event) {
+	a.engine.Step(w.clock(), ev)
+	for eff, ok := a.engine.Next(); ok; eff, ok = a.engine.Next() {
+		switch eff := eff.(type) {
+		case engine.Send:
+			w.send(a, eff)
+		case engine.Abort:
+			w.abort(a, eff.Attempt)
+		}
+	}
+	for f := range a.engine.Facts() {
+		w.noticed(a, f)
+	}
+	w.check(a)
+	w.arm(a)
+}
+
+// clock is the present; the wall clock began in 2026.
+func (w *World) clock() mono.Now {
+	const epoch = 1_767_225_600 * int64(time.Second)
+	return mono.Now{Mono: w.now, Wall: mono.Wall(int64(w.now) + epoch)}
+}
+
+// noticed follows the operations of a node from their start to their end.
+func (w *World) noticed(a *actor, f engine.Fact) {
+	switch f := f.(type) {
+	case engine.OpStarted:
+		w.opened(a, f)
+	case engine.OpEnded:
+		w.closed(a, f)
+		w.record(uint64(f.Op), uint64(f.Result.Outcome)<<32|uint64(len(f.Result.Closest)))
+		if w.ended != nil {
+			w.ended(a.n, f)
+		}
+	}
+}
+
+// actor returns the node's actor, making its engine with the contacts of its
+// table if it has none.
+func (w *World) actor(n uint32) *actor {
+	nd := &w.nodes[n]
+	if nd.act != nil {
+		return nd.act
+	}
+	e := engine.New(w.opt.Engine, w.info(n), w.book, mix(w.opt.Seed^mix(uint64(n))))
+	for h := range nd.tab.All {
+		e.Step(w.clock(), engine.Vouched{Peer: w.book.Info(h)})
+	}
+	for _, ok := e.Next(); ok; _, ok = e.Next() {
+	}
+	for range e.Facts() {
+	}
+	nd.tab = e.Table()
+	nd.act = &actor{n: n, engine: e, armed: mono.Never}
+	return nd.act
+}
+
+// retire takes the engine from a node that has nothing under way; its table
+// stays, and goes on serving.
+func (w *World) retire(n uint32) {
+	if a := w.nodes[n].act; a != nil && a.engine.Idle() && len(a.requests) == 0 {
+		w.nodes[n].act = nil
+	}
+}
+
+// newOp returns an operation's name, new in the whole world.
+func (w *World) newOp() engine.OpID {
+	w.lastOp++
+	return w.lastOp
+}
+
+// Now returns the virtual time.
+func (w *World) Now() mono.Time { return w.now }
+
+// Trace returns the hash of all that has happened.
+func (w *World) Trace() uint64 { return w.trace }
