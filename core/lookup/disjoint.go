@@ -20,9 +20,10 @@ func share(n, d, i int) int {
 }
 
 // refill gives a walk of which nobody has answered, and which has nobody left
-// to ask or wait for, one of the reserve seeds. It reports whether it did.
+// to ask, one of the reserve seeds: as many as it has slots, one after the
+// other would be a round each. It reports whether it did.
 func (l *Lookup) refill(w *walk) bool {
-	if w.firm > 0 || len(l.reserve) == 0 {
+	if len(l.reserve) == 0 {
 		return false
 	}
 	for _, n := range w.names {

@@ -17,7 +17,7 @@ type flight struct {
 	probe   bool
 	overdue bool      // past its soft deadline: it holds a spare slot, not a regular one
 	soft    mono.Time // when it gives up its slot
-	hard    mono.Time // when it has failed
+	hard    mono.Time // when it has failed; the lookup's own deadline may come first
 	began   mono.Time
 }
 
@@ -74,7 +74,7 @@ func (l *Lookup) launch(now mono.Time, w *walk, n name, goal goal, env Env) {
 	f := flight{
 		attempt: l.last, peer: n.peer, walk: int8(w.path), probe: goal.bits != key.Bits,
 		soft: now.Add(min(soft, hard)), began: now,
-		hard: mono.Earlier(now.Add(hard), l.deadline),
+		hard: now.Add(hard),
 	}
 	if f.probe {
 		l.stats.Probes++
@@ -87,7 +87,8 @@ func (l *Lookup) launch(now mono.Time, w *walk, n name, goal goal, env Env) {
 	l.flights = append(l.flights, f)
 	a := Action{
 		Kind: Ask, Attempt: f.attempt, Peer: p.handle, Path: w.path, Depth: int(n.depth),
-		Deadline: f.hard, Target: goal.target, Bits: goal.bits,
+		Deadline: mono.Earlier(f.hard, l.deadline), Cut: l.deadline.Before(f.hard),
+		Target: goal.target, Bits: goal.bits,
 	}
 	if n.by[0] >= 0 {
 		a.Cause = l.peers[n.by[0]].handle

@@ -134,8 +134,10 @@ type Stats struct {
 }
 
 // New returns a lookup for target that must end by deadline. Names equal to
-// self are ignored. It does nothing before its first Step.
+// self are ignored. It does nothing before its first Step. There are no more
+// paths than each can have a slot and a request of its own.
 func New(cfg Config, target, self key.Key, deadline mono.Time) *Lookup {
+	cfg.Paths = max(1, min(cfg.Paths, params.MaxPaths, cfg.Alpha, cfg.AlphaLast, cfg.MaxPeers))
 	l := &Lookup{cfg: cfg, target: target, self: self, deadline: deadline, limit: cfg.MaxPeers}
 	l.walks = make([]walk, cfg.Paths)
 	for i := range l.walks {
@@ -181,6 +183,7 @@ type Action struct {
 	Path     int
 	Depth    int
 	Deadline mono.Time
+	Cut      bool    // Ask: Deadline is the lookup's; to run into it says nothing of the peer
 	Expired  bool    // Drop: the attempt's hard deadline came; Peer stayed silent
 	Target   key.Key // the lookup's target, or a sibling region's for a probe
 	Bits     int     // how many leading bits of Target matter; key.Bits for the target itself

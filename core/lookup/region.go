@@ -67,11 +67,11 @@ func (l *Lookup) planProbes(w *walk) bool {
 	first := max(0, edge-w.rounds)
 	w.rounds++
 	for _, peer := range helpers {
-		for _, bit := range [2]int{first, first + 1} {
+		for bit := first; bit < min(first+2, key.Bits-1); bit++ { // the target itself has no sibling
 			w.probes = append(w.probes, probe{peer, goal{l.target.FlipBit(bit), bit + 1}})
 		}
 	}
-	return true
+	return len(w.probes) > 0
 }
 
 // region looks at the walk's k closest: the common prefix with the target of

@@ -5,6 +5,7 @@ import (
 
 	"github.com/waymark-dht/waymark/core/key"
 	"github.com/waymark-dht/waymark/core/mono"
+	"github.com/waymark-dht/waymark/core/params"
 )
 
 // walk is one path: the names that its own informants gave, nearest first.
@@ -63,7 +64,7 @@ func (l *Lookup) Seed(n Named) {
 func (l *Lookup) Reserve(ns []Named) { l.reserve = append(l.reserve, ns...) }
 
 // learn adds a name to a walk. What the walk already has, gains a voucher, the
-// lesser depth, and a second chance if it failed and has new addresses now.
+// lesser depth, and a second chance if it failed and new addresses came.
 func (l *Lookup) learn(w *walk, n Named, depth int, by int32) {
 	if n.Key == l.self {
 		return
@@ -74,7 +75,8 @@ func (l *Lookup) learn(w *walk, n Named, depth int, by int32) {
 	}
 	at := w.find(l, n.Key)
 	if at < len(w.names) && w.names[at].peer == i {
-		w.names[at].heard(depth, by)
+		w.names[at].heard(&l.peers[i], depth, n.Fresh && int(l.peers[i].asker) == w.path)
+		w.names[at].vouch(by)
 		return
 	}
 	w.names = append(w.names, name{})
@@ -82,9 +84,22 @@ func (l *Lookup) learn(w *walk, n Named, depth int, by int32) {
 	w.names[at] = name{peer: i, depth: int16(depth), by: [3]int32{by, -1, -1}}
 }
 
-// heard notes that a known name was given once more.
-func (n *name) heard(depth int, by int32) {
-	n.depth = min(n.depth, int16(depth))
+// heard notes how far from the seeds a known name was given once more, and
+// whether with news for the walk that asks the peer; news for another walk is
+// none. The least depth holds, but a second attempt is as deep as the news that
+// it is owed to: else every failed seed could begin one more chain of H hops,
+// one chain after the other, and Bound would not hold.
+func (n *name) heard(p *peer, depth int, news bool) {
+	switch {
+	case news:
+		p.fresh, n.depth = true, max(n.depth, int16(depth))
+	case p.attempts <= 1 && !p.fresh:
+		n.depth = min(n.depth, int16(depth))
+	}
+}
+
+// vouch adds an informant to a name.
+func (n *name) vouch(by int32) {
 	for i, have := range n.by {
 		if have == by || n.by[0] < 0 {
 			return // told before, or a seed, which needs no voucher
@@ -101,7 +116,6 @@ func (l *Lookup) row(n Named) int32 {
 	at := l.place(n.Key)
 	if at < len(l.order) {
 		if i := l.order[at]; l.peers[i].key == n.Key {
-			l.peers[i].fresh = l.peers[i].fresh || n.Fresh
 			return i
 		}
 	}
@@ -137,17 +151,24 @@ func (w *walk) depthOf(l *Lookup, peer int32) int {
 	return int(w.names[at].depth)
 }
 
-// issue fills every free slot with an eligible peer (I2), the walks taking
-// turns so that a scarce grant starves none of them. KAD-2.3.
+// issue fills every free slot with an eligible peer (I2). The walk with the
+// fewest requests in flight comes first, so that a scarce grant starves none.
 func (l *Lookup) issue(now mono.Time, env Env) {
-	for again := true; again; {
-		again = false
-		for i := range l.walks {
-			if l.issueOne(now, &l.walks[i], env) {
-				again = true
-			}
+	var content [params.MaxPaths]bool // walks that have nothing to issue in this step
+	for w := l.hungriest(&content); w != nil; w = l.hungriest(&content) {
+		content[w.path] = !l.issueOne(now, w, env)
+	}
+}
+
+// hungriest returns the walk with the fewest requests in flight that is not content.
+func (l *Lookup) hungriest(content *[params.MaxPaths]bool) (least *walk) {
+	for i := range l.walks {
+		w := &l.walks[i]
+		if !content[i] && (least == nil || w.firm+w.late < least.firm+least.late) {
+			least = w
 		}
 	}
+	return least
 }
 
 // issueOne fills one slot of a walk: with the nearest eligible peer, else a
