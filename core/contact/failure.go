@@ -46,6 +46,16 @@ func (f Failure) String() string {
 // may be remembered and the contact evicted. KAD-4.1.
 func (f Failure) Blames() bool { return f > Cancelled }
 
+// RanOut reports whether the failure is that time ran out: with more of it the
+// attempt could have ended otherwise.
+func (f Failure) RanOut() bool {
+	switch f {
+	case BlackHole, MuteHandshake, MuteIdentify, NoStream, ZeroWindow, Silent, Slow:
+		return true
+	}
+	return false
+}
+
 // Failures counts attempts by how they ended.
 type Failures [failures]uint32
 

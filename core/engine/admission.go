@@ -120,14 +120,15 @@ func (e *Engine) startPing(ev StartPing) {
 	h, _ := e.book.Intern(ev.Peer)
 	_, hard := (*env)(e).Patience(h)
 	o := &op{id: ev.Op, kind: KindPing, target: ev.Peer.Key, bound: e.now.Mono.Add(hard)}
-	if ev.Deadline != 0 {
-		o.bound = mono.Earlier(o.bound, ev.Deadline)
+	cut := ev.Deadline != 0 && ev.Deadline.Before(o.bound)
+	if cut {
+		o.bound = ev.Deadline
 	}
 	if !e.open(o) {
 		return
 	}
 	o.stats.Requests = 1
-	id := e.dispatch(attempt{op: o.id, peer: h})
+	id := e.dispatch(attempt{op: o.id, peer: h, cut: cut})
 	info := e.book.Info(h)
 	e.effects = append(e.effects, Send{
 		Attempt: id, To: info, Key: []byte(e.self.ID), Deadline: e.lead(o.bound), Seed: true,

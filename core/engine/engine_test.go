@@ -265,3 +265,41 @@ func TestACloneGoesItsOwnWay(t *testing.T) {
 		t.Fatal("clone and original share state")
 	}
 }
+
+func TestAFullQueueRefusesNoStepOfABootstrap(t *testing.T) {
+	v := newVillage(t, 60, Config{})
+	for _, m := range v.members[:30] {
+		v.step(Vouched{Peer: m})
+	}
+	for i := range OpID(params.MaxQueued + 500) {
+		v.step(StartLookup{Op: 10 + i, Kind: KindLookup, Preimage: []byte{byte(i), byte(i >> 8)}})
+	}
+	v.step(StartBootstrap{Op: 1})
+	v.run()
+	if r := v.result(1); r.Outcome != Ready || r.Ended.Sub(r.Started) > params.OpDeadline {
+		t.Fatalf("outcome %v after %v: %+v", r.Outcome, r.Ended.Sub(r.Started), r.Report)
+	}
+	v.rested()
+}
+
+func TestAShortDeadlineBlamesNobody(t *testing.T) {
+	v := newVillage(t, 20, Config{})
+	for _, m := range v.members {
+		v.step(Vouched{Peer: m})
+		v.mute[m.ID] = true
+	}
+	v.step(StartLookup{Op: 1, Kind: KindLookup, Preimage: []byte("key"), Deadline: v.now.Add(100 * time.Millisecond)})
+	v.step(StartPing{Op: 2, Peer: v.members[0], Deadline: v.now.Add(100 * time.Millisecond)})
+	v.now = v.now.Add(90 * time.Millisecond)
+	for id := range AttemptID(5) { // the driver, too, says that they ran out of time
+		v.step(Failed{Attempt: 1 + id, Failure: contact.Silent})
+	}
+	v.run()
+	if v.e.tab.Len() != len(v.members) || v.e.memory.Len() != 0 {
+		t.Fatalf("%d of %d contacts left, %d failures remembered", v.e.tab.Len(), len(v.members), v.e.memory.Len())
+	}
+	for id := range OpID(2) {
+		v.result(1 + id)
+	}
+	v.rested()
+}

@@ -55,6 +55,7 @@ type attempt struct {
 	peer  contact.Handle // held; zero for a name
 	sent  mono.Time
 	warm  bool
+	cut   bool  // it has less time than the peer deserves: to run out of it blames nobody
 	rtt   int64 // the peer's round-trip time as it was known, nanoseconds; 0 unknown
 }
 
@@ -65,7 +66,7 @@ func (e *Engine) open(o *op) bool {
 		e.facts = append(e.facts, Refused{At: e.now.Mono, Op: o.id, Reason: "the operation's ID is zero or in use"})
 		return false
 	}
-	if len(e.queued) >= params.MaxQueued {
+	if len(e.queued) >= params.MaxQueued && !o.indispensable() {
 		e.facts = append(e.facts, Refused{At: e.now.Mono, Op: o.id, Reason: "too many operations wait already"})
 		return false
 	}
@@ -77,6 +78,12 @@ func (e *Engine) open(o *op) bool {
 	})
 	return true
 }
+
+// indispensable reports whether an operation is a bootstrap or a step of one.
+// There are few of them, callers cannot make more, and to refuse one would
+// leave a plan that waits for a walk which never was, or a supervisor that asks
+// again at every step.
+func (o *op) indispensable() bool { return o.kind == KindBootstrap || o.kind == KindRefresh }
 
 // close takes an operation off the list and tells its result: once, for the
 // list is where every other road to here begins.

@@ -110,6 +110,9 @@ func (e *Engine) failed(ev Failed) {
 		return
 	}
 	defer e.release(a)
+	if a.cut && ev.Failure.RanOut() {
+		ev.Failure = contact.Cancelled // it was our own deadline that came
+	}
 	if a.peer != 0 && ev.Failure.Blames() {
 		e.blame(a.peer, ev.Failure)
 	}

@@ -105,7 +105,7 @@ func (e *Engine) holdNew(o *op, n int) {
 // ask sends one request of a lookup. The driver is given a little less time
 // than the lookup, so that its outcome, which says more, comes first.
 func (e *Engine) ask(o *op, a lookup.Action) {
-	id := e.dispatch(attempt{op: o.id, local: uint32(a.Attempt), peer: a.Peer})
+	id := e.dispatch(attempt{op: o.id, local: uint32(a.Attempt), peer: a.Peer, cut: a.Cut})
 	info := e.book.Info(a.Peer)
 	preimage := o.preimage
 	if a.Bits != key.Bits {
