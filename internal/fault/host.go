@@ -22,13 +22,19 @@ type HostOptions struct {
 	QUIC, NoTCP bool
 	// Silent listens on nothing: a client that can only dial.
 	Silent bool
+	// Limits replace the absence of any, for tests of our own side's refusals.
+	Limits network.ResourceManager
 	// Extra comes after LoopbackOptions.
 	Extra []libp2p.Option
 }
 
 // NewHost makes a host on 127.0.0.1 with ports that the kernel chooses.
 func NewHost(o HostOptions) (host.Host, error) {
-	opts := append(LoopbackOptions(NewKey(o.Rand)), libp2p.ListenAddrStrings(o.listens()...))
+	limits := o.Limits
+	if limits == nil {
+		limits = &network.NullResourceManager{}
+	}
+	opts := append(loopbackOptions(NewKey(o.Rand), limits), libp2p.ListenAddrStrings(o.listens()...))
 	if o.Silent {
 		opts = append(opts, libp2p.NoListenAddrs)
 	}
@@ -70,9 +76,13 @@ func NewKey(rng *rand.Rand) crypto.PrivKey {
 // that assume a machine per peer, and nothing that looks for the Internet (no
 // relay, no NAT traversal, no reachability probes).
 func LoopbackOptions(priv crypto.PrivKey) []libp2p.Option {
+	return loopbackOptions(priv, &network.NullResourceManager{})
+}
+
+func loopbackOptions(priv crypto.PrivKey, limits network.ResourceManager) []libp2p.Option {
 	return []libp2p.Option{
 		libp2p.Identity(priv),
-		libp2p.ResourceManager(&network.NullResourceManager{}),
+		libp2p.ResourceManager(limits),
 		libp2p.ConnectionManager(connmgr.NullConnMgr{}),
 		libp2p.DisableRelay(),
 		libp2p.DisableMetrics(),

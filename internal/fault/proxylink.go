@@ -52,13 +52,19 @@ func (l *ProxyLink) CutAfter(d Direction, n int) {
 }
 
 // Stall carries nothing more in a direction, and reads nothing: the sender's
-// window shuts when the kernel's buffers are full.
+// window shuts when the kernel's buffers are full. Nor is the sender's Close
+// noticed, until the link is resumed or cut.
 func (l *ProxyLink) Stall(d Direction) { l.gates[d].set(func(g *gate) { g.stall = true }) }
 
 // Trickle carries one byte per 100 ms in a direction.
 func (l *ProxyLink) Trickle(d Direction) { l.gates[d].set(func(g *gate) { g.trickle = true }) }
 
-// Resume undoes Stall and Trickle.
+// Swallow takes everything in a direction and carries nothing, not even the
+// sender's Close: what a half-open connection looks like to the receiver.
+func (l *ProxyLink) Swallow(d Direction) { l.gates[d].set(func(g *gate) { g.swallow = true }) }
+
+// Resume undoes Stall and Trickle. What was swallowed is lost, so Swallow is
+// for ever.
 func (l *ProxyLink) Resume(d Direction) {
 	l.gates[d].set(func(g *gate) { g.stall, g.trickle = false, false })
 }
@@ -66,23 +72,28 @@ func (l *ProxyLink) Resume(d Direction) {
 // run carries both directions until the connection ends.
 func (l *ProxyLink) run() {
 	var up sync.WaitGroup
-	up.Go(func() { l.pump(l.gates[Up], l.front, l.back) })
-	l.pump(l.gates[Down], l.back, l.front)
+	up.Go(func() {
+		defer l.Cut() // whoever dialled is gone, so nobody is left to deceive
+		l.pump(l.gates[Up], l.front, l.back)
+	})
+	if !l.pump(l.gates[Down], l.back, l.front) {
+		l.Cut()
+	}
 	up.Wait()
 }
 
-func (l *ProxyLink) pump(g *gate, from, to *net.TCPConn) {
-	defer l.Cut()
+// pump carries one direction until it ends, and reports whether that is kept
+// secret from the receiver.
+func (l *ProxyLink) pump(g *gate, from, to *net.TCPConn) (secret bool) {
 	buf := make([]byte, 16<<10)
-	for {
-		if !g.wait(l.ended, nil) {
-			return
-		}
+	for g.wait(l.ended, nil) {
 		n, err := from.Read(buf)
-		if !l.pass(g, to, buf[:n]) || err != nil {
-			return
+		secret = g.swallows()
+		if !secret && !l.pass(g, to, buf[:n]) || err != nil {
+			break
 		}
 	}
+	return secret
 }
 
 // pass carries b through the gate, or says that the connection has ended.
@@ -111,6 +122,7 @@ type gate struct {
 	fuse    int64
 	stall   bool
 	trickle bool
+	swallow bool
 }
 
 func (g *gate) set(change func(*gate)) {
@@ -159,6 +171,12 @@ func (g *gate) take(n int) (int, bool) {
 		g.fuse -= int64(n)
 	}
 	return n, g.trickle
+}
+
+func (g *gate) swallows() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.swallow
 }
 
 func (g *gate) burnt() bool {

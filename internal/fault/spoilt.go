@@ -125,8 +125,8 @@ func (s *spoiltStream) freeze(b []byte) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	link.Stall(Up)
-	link.Stall(Down)
+	link.Swallow(Up)
+	link.Swallow(Down)
 	return s.Stream.Write(b)
 }
 
