@@ -17,9 +17,9 @@ func contactOf(info peer.AddrInfo) *contact.Info {
 }
 
 func packed(addrs []ma.Multiaddr) []contact.Addr {
-	out := make([]contact.Addr, 0, min(len(addrs), params.MaxAddrs))
+	out := make([]contact.Addr, 0, len(addrs))
 	for _, a := range addrs {
-		if a != nil && len(out) < params.MaxAddrs {
+		if len(a) > 0 {
 			out = append(out, contact.Addr(a.Bytes()))
 		}
 	}

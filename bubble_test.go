@@ -44,6 +44,8 @@ func TestAFreshNodeBootstrapsAndFindsTheTruth(t *testing.T) {
 
 // TestHowARequestFails asks one peer for each way to fail, and minds the word
 // for it and how long it took.
+//
+// A reset overtakes what was written before it, so that peers wait a moment.
 func TestHowARequestFails(t *testing.T) {
 	write := func(b ...byte) network.StreamHandler {
 		return func(s network.Stream) { readSome(s); s.Write(b); silent(s) }
@@ -56,7 +58,12 @@ func TestHowARequestFails(t *testing.T) {
 	}{
 		{"silent", contact.Silent, false, answering(silent)},
 		{"slow", contact.Slow, false, answering(write(40))},
-		{"reset", contact.Reset, true, answering(func(s network.Stream) { readSome(s); s.Reset() })},
+		{"reset", contact.Reset, true, answering(func(s network.Stream) { readSome(s); pass(time.Millisecond); s.Reset() })},
+		{"no stream", contact.NoStream, true, func(w *world, _ *waymark.DHT) peer.AddrInfo {
+			h := w.host()
+			h.Network().SetStreamHandler(func(s network.Stream) { s.Reset() })
+			return addrOf(h)
+		}},
 		{"no answer", contact.Reset, true, answering(func(s network.Stream) { readSome(s); s.Close() })},
 		{"garbage", contact.Garbage, true, answering(write(3, 0xff, 0xff, 0xff))},
 		{"too long", contact.Garbage, true, answering(write(0xff, 0xff, 0xff, 0x7f))},

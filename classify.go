@@ -56,25 +56,28 @@ var overdue = map[phase]struct {
 }
 
 // timedOut returns what it means that time ran out now.
-func (a *attempt) timedOut() (contact.Failure, string) {
+func (a *attempt) timedOut(watch *DialWatch) (contact.Failure, string) {
 	if a.name != "" {
 		return contact.NoAddress, "the name was not resolved in time"
+	}
+	if a.at() == dialling && watch.reached(a.to.Addrs, a.began) {
+		return contact.MuteHandshake, "the connection was accepted, and the handshake not answered in time"
 	}
 	o := overdue[a.at()]
 	return o.failure, o.detail
 }
 
 // verdict returns what the error that ended an attempt means.
-func (a *attempt) verdict(err error) (contact.Failure, string) {
+func (a *attempt) verdict(err error, watch *DialWatch) (contact.Failure, string) {
 	switch {
 	case errors.Is(a.ctx.Err(), context.Canceled):
 		return contact.Cancelled, "nobody waits for it any longer"
 	case a.ctx.Err() != nil:
-		return a.timedOut()
+		return a.timedOut(watch)
 	case a.at() == dialling:
 		return dialFailure(err), oneLine(err)
 	case isTimeout(err): // a limit within libp2p that is shorter than ours
-		f, _ := a.timedOut()
+		f, _ := a.timedOut(watch)
 		return f, oneLine(err)
 	case errors.Is(err, network.ErrResourceLimitExceeded):
 		return contact.NotSent, oneLine(err)
@@ -82,6 +85,8 @@ func (a *attempt) verdict(err error) (contact.Failure, string) {
 		return contact.NoProtocol, oneLine(err)
 	case isGarbage(err):
 		return contact.Garbage, oneLine(err)
+	case a.at() == negotiating && isRemoteReset(err):
+		return contact.NoStream, oneLine(err) // as a muxer does with streams beyond its limit
 	}
 	return contact.Reset, oneLine(err)
 }
@@ -91,6 +96,12 @@ func (a *attempt) verdict(err error) (contact.Failure, string) {
 func isRefusal(err error) bool {
 	var reset *network.StreamError
 	return errors.As(err, &reset) && reset.Remote && reset.ErrorCode == network.StreamProtocolNegotiationFailed
+}
+
+// isRemoteReset reports whether the peer cut the stream, and it alone.
+func isRemoteReset(err error) bool {
+	var reset *network.StreamError
+	return errors.As(err, &reset) && reset.Remote
 }
 
 func isGarbage(err error) bool {

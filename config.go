@@ -54,6 +54,10 @@ type Config struct {
 	// gets params.DNSDeadline and is abandoned if it takes longer.
 	Resolver Resolver
 
+	// DialWatch says more about dials that came to nothing; see there.
+	// Default: none, and a mute handshake counts as a black hole.
+	DialWatch *DialWatch
+
 	// Logger gets one line for each change of state and each anomaly; what
 	// happens in detail is in Facts. Default: nothing is logged.
 	Logger *slog.Logger

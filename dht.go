@@ -29,6 +29,7 @@ type DHT struct {
 	self     atomic.Pointer[contact.Info]   // who we are, with our addresses of the moment
 	snapshot atomic.Pointer[table.Snapshot] // what the server answers from
 
+	known   *firstHand
 	mail    *mailbox
 	facts   *hub
 	ready   *readiness
@@ -56,7 +57,7 @@ func New(h host.Host, cfg Config) (*DHT, error) {
 	}
 	d := &DHT{
 		host: h, cfg: cfg, time: newTimeline(cfg.Clock), policy: policy{loopback: cfg.AllowLoopback},
-		mail: newMailbox(), facts: newHub(), ready: newReadiness(), waiters: newWaiters(),
+		known: newFirstHand(), mail: newMailbox(), facts: newHub(), ready: newReadiness(), waiters: newWaiters(),
 		logs: newLogs(cfg.Logger), stopped: make(chan struct{}),
 	}
 	d.self.Store(d.ourselves())

@@ -175,10 +175,7 @@ func (s *server) find(id contact.ID) *contact.Info {
 	if c := s.snapshot.Load().Find(id); c != nil {
 		return c
 	}
-	if s.host.Network().Connectedness(peer.ID(id)) != network.Connected {
-		return nil
-	}
-	return s.policy.filter(contactOf(peer.AddrInfo{ID: peer.ID(id), Addrs: signedAddrs(s.host.Peerstore(), peer.ID(id))}))
+	return s.known.find(id)
 }
 
 // resetAll cuts every stream, off the caller's goroutine.

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -45,7 +44,7 @@ func (w *workers) exchange(a *attempt) engine.Event {
 		closer, err = w.talk(a, nil)
 	}
 	if err != nil {
-		return a.failed(a.verdict(err))
+		return a.failed(a.verdict(err, w.cfg.DialWatch))
 	}
 	return engine.Answered{Attempt: a.id, From: w.verified(a), Closer: w.policy.contacts(closer)}
 }
@@ -134,27 +133,17 @@ func (w *workers) dial(a *attempt) (network.Conn, error) {
 	return conn, err
 }
 
-// verified returns who answered, with the address that has just been proved.
+// verified returns who answered with what is known of it at first hand: the
+// address of this connection if we dialled it, and what it told by identify.
 func (w *workers) verified(a *attempt) *contact.Info {
 	a.mu.Lock()
 	conn := a.conn
 	a.mu.Unlock()
-	if conn == nil {
-		return nil
+	var proved []contact.Addr
+	if conn != nil && conn.Stat().Direction == network.DirOutbound {
+		proved = w.policy.addrs(packed([]ma.Multiaddr{conn.RemoteMultiaddr()}))
 	}
-	var addrs []contact.Addr
-	if conn.Stat().Direction == network.DirOutbound {
-		addrs = w.policy.addrs(packed([]ma.Multiaddr{conn.RemoteMultiaddr()}))
-	}
-	for _, addr := range w.policy.addrs(a.to.Addrs) {
-		if !slices.Contains(addrs, addr) && len(addrs) < params.MaxAddrs {
-			addrs = append(addrs, addr)
-		}
-	}
-	if slices.Equal(addrs, a.to.Addrs) {
-		return nil
-	}
-	return contact.New(a.to.ID, addrs...)
+	return w.known.with(a.to.ID, proved)
 }
 
 // ask writes the attempt's request and reads its answer. The protocol is

@@ -40,7 +40,10 @@ func (w *watcher) start() {
 	net := w.host.Network()
 	for _, id := range net.Peers() {
 		w.connected(id, net.Connectedness(id))
-		w.speaks(id)
+		w.identified(id, signedAddrs(w.host.Peerstore(), id))
+		if known, err := w.host.Peerstore().SupportsProtocols(id, w.cfg.Protocol); err == nil && len(known) > 0 {
+			w.met(contact.ID(id))
+		}
 	}
 	go func() {
 		defer close(w.ended)
@@ -55,14 +58,15 @@ func (w *watcher) notice(ev any) {
 	case event.EvtPeerConnectednessChanged:
 		w.connected(ev.Peer, ev.Connectedness)
 	case event.EvtPeerIdentificationCompleted:
+		w.identified(ev.Peer, ev.ListenAddrs)
 		if slices.Contains(ev.Protocols, w.cfg.Protocol) {
-			w.met(ev.Peer, ev.ListenAddrs)
+			w.met(contact.ID(ev.Peer))
 		}
 	case event.EvtPeerProtocolsUpdated:
 		if slices.Contains(ev.Removed, w.cfg.Protocol) {
 			w.mail.about(contact.ID(ev.Peer), func(n *peerNews) { n.withdrawn, n.served = true, nil })
 		} else if slices.Contains(ev.Added, w.cfg.Protocol) {
-			w.met(ev.Peer, signedAddrs(w.host.Peerstore(), ev.Peer))
+			w.met(contact.ID(ev.Peer))
 		}
 	case event.EvtLocalAddressesUpdated:
 		w.moved()
@@ -77,24 +81,25 @@ func (w *watcher) notice(ev any) {
 // limited connection, through a relay, is none.
 func (w *watcher) connected(id peer.ID, c network.Connectedness) {
 	is := c == network.Connected
+	if c == network.NotConnected {
+		w.known.forget(contact.ID(id))
+	}
 	w.mail.about(contact.ID(id), func(n *peerNews) { n.connected = &is })
 }
 
-// speaks tells of a peer that is known to serve the DHT.
-func (w *watcher) speaks(id peer.ID) {
-	ps := w.host.Peerstore()
-	if known, err := ps.SupportsProtocols(id, w.cfg.Protocol); err == nil && len(known) > 0 {
-		w.met(id, signedAddrs(ps, id))
+// identified keeps what a connected peer says its addresses are.
+func (w *watcher) identified(id peer.ID, addrs []ma.Multiaddr) {
+	w.known.learn(contact.ID(id), w.policy.addrs(packed(addrs)))
+	if w.host.Network().Connectedness(id) == network.NotConnected {
+		w.known.forget(contact.ID(id)) // it went meanwhile, and that was told before
 	}
 }
 
 // met tells of a server. One that others could not dial is of no use to them.
-func (w *watcher) met(id peer.ID, addrs []ma.Multiaddr) {
-	c := w.policy.filter(contactOf(peer.AddrInfo{ID: id, Addrs: addrs}))
-	if c == nil {
-		return
+func (w *watcher) met(id contact.ID) {
+	if c := w.known.find(id); c != nil {
+		w.mail.about(id, func(n *peerNews) { n.served, n.withdrawn = c, false })
 	}
-	w.mail.about(contact.ID(id), func(n *peerNews) { n.served, n.withdrawn = c, false })
 }
 
 // moved takes note of our own addresses.
@@ -126,7 +131,8 @@ func (w *watcher) stop() <-chan struct{} {
 }
 
 // signedAddrs returns a connected peer's addresses: those in its signed record
-// if identify brought one, else what the peerstore has.
+// if identify brought one, else what the peerstore has: for those who were
+// identified before the node began to listen.
 func signedAddrs(ps peerstore.Peerstore, id peer.ID) []ma.Multiaddr {
 	if book, ok := peerstore.GetCertifiedAddrBook(ps); ok {
 		if env := book.GetPeerRecord(id); env != nil {

@@ -47,7 +47,8 @@ type attempt struct {
 	seed     bool
 	name     string
 	deadline mono.Time
-	until    time.Time // the same for package net
+	began    time.Time
+	until    time.Time // the deadline for package net
 	ctx      context.Context
 	cancel   context.CancelFunc
 	over     chan struct{} // closed when the call has returned
@@ -101,7 +102,8 @@ func (w *workers) admit(a *attempt) (refusal string) {
 		return "earlier calls to this peer ignore their deadline"
 	}
 	left := max(0, w.time.until(a.deadline))
-	a.until = time.Now().Add(left)
+	a.began = time.Now()
+	a.until = a.began.Add(left)
 	a.ctx, a.cancel = context.WithTimeout(w.base, left)
 	a.over = make(chan struct{})
 	w.due[a.id] = a
@@ -150,7 +152,7 @@ func (w *workers) expired(now mono.Time) (events []engine.Event) {
 		}
 		delete(w.due, id)
 		a.cancel()
-		events = append(events, a.failed(a.timedOut()))
+		events = append(events, a.failed(a.timedOut(w.cfg.DialWatch)))
 	}
 	return events
 }

@@ -83,10 +83,7 @@ func (w *world) peer(answer network.StreamHandler) host.Host {
 }
 
 // pass lets virtual time go by, and what is due in it happen.
-func pass(d time.Duration) {
-	<-time.After(d)
-	synctest.Wait()
-}
+func pass(d time.Duration) { <-time.After(d) }
 
 // silent reads what comes and says nothing, until the other side is gone.
 func silent(s network.Stream) {

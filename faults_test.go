@@ -1,0 +1,117 @@
+package waymark_test
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/libp2p/go-libp2p"
+	"github.com/libp2p/go-libp2p/core/peer"
+	libp2pquic "github.com/libp2p/go-libp2p/p2p/transport/quic"
+	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
+	ma "github.com/multiformats/go-multiaddr"
+
+	"github.com/waymark-dht/waymark"
+	"github.com/waymark-dht/waymark/core/contact"
+	"github.com/waymark-dht/waymark/internal/fault"
+)
+
+// TestEveryKindOfFaultHasItsName asks a real peer of each kind over real
+// connections, and minds the word and the bound.
+func TestEveryKindOfFaultHasItsName(t *testing.T) {
+	for _, quic := range []bool{false, true} {
+		for _, kind := range fault.Kinds() {
+			if quic && !kind.QUIC() {
+				continue
+			}
+			name := kind.String() + "/tcp"
+			if quic {
+				name = kind.String() + "/quic"
+			}
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				askFaulty(t, kind, quic)
+			})
+		}
+	}
+}
+
+func askFaulty(t *testing.T, kind fault.Kind, quic bool) {
+	bad, err := fault.Start(kind, fault.Options{
+		Rand: rand.New(rand.NewPCG(7, uint64(kind))), QUIC: quic, Serve: talkative().Serve,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { bad.Close() })
+	d := watchedClient(t, waymark.Config{})
+	facts := d.Facts(t.Context())
+	to := bad.AddrInfo()
+	d.Host().Peerstore().AddAddrs(to.ID, to.Addrs, time.Hour)
+
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	began := time.Now()
+	_, err = d.Ping(ctx, to.ID)
+	took := time.Since(began)
+	end := lastFailure(t, facts)
+	if end.Failure != kind.Failure() && end.Failure != likewise[kind] {
+		t.Errorf("%v instead of %v: %s", end.Failure, kind.Failure(), end.Detail)
+	}
+	if answered := kind.Failure() == contact.None; answered != (err == nil) || !answered && !errors.Is(err, waymark.ErrNoAnswer) {
+		t.Errorf("ping: %v", err)
+	}
+	if took > d.Bound(waymark.OpPing) {
+		t.Errorf("it took %v, and the bound is %v", took, d.Bound(waymark.OpPing))
+	}
+}
+
+// likewise is what else a kind may be called with right: the request goes out
+// with the negotiation, so a wire that freezes under one freezes under both;
+// and a reset overtakes the bytes before it.
+var likewise = map[fault.Kind]contact.Failure{
+	fault.Frozen: contact.MuteIdentify,
+	fault.Reset:  contact.NoStream,
+}
+
+// talkative is a server whose answers are long enough to be slow with.
+func talkative() *fault.Oracle {
+	rng := rand.New(rand.NewPCG(8, 8))
+	members := make([]peer.AddrInfo, 20)
+	for i := range members {
+		id, err := peer.IDFromPrivateKey(fault.NewKey(rng))
+		if err != nil {
+			panic(err) // the key is made for this
+		}
+		members[i] = peer.AddrInfo{ID: id, Addrs: []ma.Multiaddr{ma.StringCast("/ip4/127.0.0.1/tcp/1")}}
+	}
+	return fault.NewOracle(members)
+}
+
+// watchedClient is a client whose TCP dials are watched, on a host with TCP
+// and QUIC that listens on nothing.
+func watchedClient(t *testing.T, cfg waymark.Config) *waymark.DHT {
+	t.Helper()
+	watch := new(waymark.DialWatch)
+	base := fault.LoopbackOptions(fault.NewKey(rand.New(rand.NewPCG(9, 9))))
+	h, err := libp2p.New(append(base, libp2p.NoListenAddrs,
+		libp2p.Transport(tcp.NewTCPTransport, tcp.WithDialerForAddr(watch.Dialer)),
+		libp2p.Transport(libp2pquic.NewTransport))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { h.Close() })
+	cfg.Mode, cfg.AllowLoopback, cfg.Seed, cfg.DialWatch = waymark.ModeClient, true, 1, watch
+	d, err := waymark.New(h, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := d.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	return d
+}
