@@ -14,6 +14,7 @@ import (
 
 	"github.com/waymark-dht/waymark/core/contact"
 	"github.com/waymark-dht/waymark/core/engine"
+	"github.com/waymark-dht/waymark/core/key"
 	"github.com/waymark-dht/waymark/core/mono"
 	"github.com/waymark-dht/waymark/core/params"
 	"github.com/waymark-dht/waymark/core/table"
@@ -67,6 +68,10 @@ func New(h host.Host, cfg Config) (*DHT, error) {
 		d.logs.close()
 		return nil, fmt.Errorf("subscribe to the host's events: %w", err)
 	}
+	// A refresh asks for a preimage, and the table of them is found at first
+	// use: 50 ms, or half a second on a busy machine. Within a step of the
+	// loop that would come out of the deadlines of requests just issued.
+	key.Preimage(key.Key{}, 0, 0)
 	go newDriver(d, ecfg).loop()
 	d.watch.start()
 	return d, nil
