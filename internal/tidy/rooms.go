@@ -84,7 +84,6 @@ var Rooms = []Room{
 	{Path: "internal/invariant"},
 	{Path: "internal/mutate", Uses: []string{"core/*", "sim"}},
 	{Path: "internal/cli", Others: []string{"golang.org/x/term"}},
-	{Path: "internal/devnet", Uses: []string{".", "core/*", "internal/fault"}, Others: libp2p},
 	{Path: "internal/fault", Uses: []string{"core/*"}, Others: slices.Concat(libp2p, []string{
 		"github.com/libp2p/go-yamux", "github.com/quic-go/quic-go", // to misbehave below the streams
 	})},
