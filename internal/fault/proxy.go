@@ -53,7 +53,7 @@ func (p *Proxy) Close() error {
 	p.mu.Lock()
 	p.closed = true
 	for l := range p.links {
-		l.Cut()
+		l.drop()
 	}
 	p.mu.Unlock()
 	err := p.listen.Close()
@@ -104,7 +104,7 @@ func (p *Proxy) carry(front *net.TCPConn) error {
 	}
 	l := newProxyLink(front, back.(*net.TCPConn))
 	if !p.add(l) {
-		l.Cut()
+		l.drop()
 		return nil
 	}
 	if p.onLink != nil {

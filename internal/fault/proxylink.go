@@ -1,6 +1,7 @@
 package fault
 
 import (
+	"io"
 	"net"
 	"sync"
 	"time"
@@ -31,15 +32,25 @@ func (l *ProxyLink) Passed(d Direction) (n uint64) {
 	return n
 }
 
+// lastWords is how long the dialer may go on sending after a cut.
+const lastWords = time.Second
+
 // Cut ends the connection at once. The dialer sees EOF after the last byte
-// that was carried: a FIN, since a reset could overtake it.
+// that was carried. It is a FIN and what the dialer still sends is taken, as
+// a reset could reach its writer before its reader has seen the end.
 func (l *ProxyLink) Cut() {
 	l.once.Do(func() {
 		close(l.ended)
-		_ = l.front.CloseWrite()
 		_ = l.back.Close()
-		_ = l.front.Close()
+		_ = l.front.CloseWrite()
+		_ = l.front.SetReadDeadline(time.Now().Add(lastWords))
 	})
+}
+
+// drop is Cut without last words.
+func (l *ProxyLink) drop() {
+	l.Cut()
+	_ = l.front.Close()
 }
 
 // CutAfter cuts when n more bytes were carried in a direction.
@@ -73,8 +84,10 @@ func (l *ProxyLink) Resume(d Direction) {
 func (l *ProxyLink) run() {
 	var up sync.WaitGroup
 	up.Go(func() {
-		defer l.Cut() // whoever dialled is gone, so nobody is left to deceive
 		l.pump(l.gates[Up], l.front, l.back)
+		l.Cut() // even if that was secret: whoever dialled is gone
+		_, _ = io.Copy(io.Discard, l.front)
+		_ = l.front.Close()
 	})
 	if !l.pump(l.gates[Down], l.back, l.front) {
 		l.Cut()
