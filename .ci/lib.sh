@@ -123,6 +123,9 @@ demo() {
 	go run .ci/demo.go -waymark "$folder/waymark" "$@"
 }
 
+# bench prints the table of the macro benchmark; it asserts no times.
+bench() { go run ./bench "$@"; }
+
 # readme runs the command that the README shows first, as it shows it.
 readme() {
 	[[ -d cmd/waymark ]] || skip 'there is no cmd/waymark yet'

@@ -23,6 +23,8 @@ type Config struct {
 	Nodes  int    // members, faulty ones included
 	Faulty int    // of a hundred members
 	Seed   uint64 // the origin of all that is drawn
+	// Kinds are the faults that occur, in turn. None means every one.
+	Kinds []fault.Kind
 }
 
 // Network is a network that runs.
@@ -83,7 +85,10 @@ func Start(ctx context.Context, cfg Config, up func(int)) (*Network, error) {
 // deal says how each member misbehaves: the share is exact, and every kind
 // comes up about equally often.
 func deal(rng *rand.Rand, cfg Config) []fault.Kind {
-	dealt, all := make([]fault.Kind, cfg.Nodes), fault.Kinds()
+	dealt, all := make([]fault.Kind, cfg.Nodes), slices.Clone(cfg.Kinds)
+	if len(all) == 0 {
+		all = fault.Kinds()
+	}
 	rng.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	faulty := (cfg.Nodes*cfg.Faulty + 50) / 100
 	for i, member := range rng.Perm(cfg.Nodes)[:faulty] {
@@ -174,11 +179,24 @@ func (n *Network) Kinds() map[string]int {
 func (n *Network) Seeds(count int) (addrs []ma.Multiaddr, err error) {
 	order := n.chance(forSeeds).Perm(len(n.Members))
 	count = min(count, len(order))
-	good := func(i int) bool { return n.Members[i].Kind == fault.Honest }
-	if at := slices.IndexFunc(order, good); at >= count {
+	if at := slices.IndexFunc(order, n.honest); at >= count {
 		order[0], order[at] = order[at], order[0]
 	}
-	for _, i := range order[:count] {
+	return n.addrs(order[:count])
+}
+
+// HonestSeeds draws members that answer, and truly.
+func (n *Network) HonestSeeds(count int) ([]ma.Multiaddr, error) {
+	order := n.chance(forSeeds).Perm(len(n.Members))
+	order = slices.DeleteFunc(order, func(i int) bool { return !n.honest(i) })
+	return n.addrs(order[:min(count, len(order))])
+}
+
+func (n *Network) honest(i int) bool { return n.Members[i].Kind == fault.Honest }
+
+// addrs returns the addresses of some members, by which they can be dialled.
+func (n *Network) addrs(members []int) (addrs []ma.Multiaddr, err error) {
+	for _, i := range members {
 		p2p, err := peer.AddrInfoToP2pAddrs(&n.Members[i].Info)
 		if err != nil {
 			return nil, err
@@ -207,6 +225,16 @@ func (n *Network) Truth(preimage string, k int) []peer.ID {
 		return target.Closer(key.OfString(string(a)), key.OfString(string(b)))
 	})
 	return ids[:min(k, len(ids))]
+}
+
+// Answered returns how many requests the honest members have answered.
+func (n *Network) Answered() (total uint64) {
+	for _, m := range n.Members {
+		if m.dht != nil {
+			total += m.dht.Health().Server.Answered
+		}
+	}
+	return total
 }
 
 // Close ends every member, and waits for it.
