@@ -25,12 +25,16 @@ type estimator struct {
 
 const unit = 1024 // one round-trip time, in the known classes
 
-// sample is RFC 6298, clauses 2.2 and 2.3.
+// sample is RFC 6298, clauses 2.2 and 2.3, except that one answer counts as
+// twice the retransmission time at most: a class is many peers, and a single
+// slow one must not make the node wait longer for all of them. A link that
+// turns slow still doubles the time with every few answers.
 func (e *estimator) sample(r int64) {
 	if !e.any {
 		e.srtt, e.rttvar, e.any = r, r/2, true
 		return
 	}
+	r = min(r, 2*(e.srtt+4*e.rttvar))
 	delta := e.srtt - r
 	if delta < 0 {
 		delta = -delta
@@ -52,9 +56,14 @@ func (p *Patience) Sample(warm bool, rtt, took time.Duration) {
 
 // Timers returns how long an attempt may take before it gives up its slot
 // (soft) and in all (hard). rtt is the peer's own round-trip time, zero if
-// unknown. KAD-3.2, KAD-3.3.
-func (p *Patience) Timers(warm bool, rtt time.Duration) (soft, hard time.Duration) {
+// unknown. A doubtful peer, which failed lately, has had a full hard deadline
+// already; its further chances last one retransmission time. KAD-3.2, KAD-3.3.
+func (p *Patience) Timers(warm, doubtful bool, rtt time.Duration) (soft, hard time.Duration) {
 	rto, srtt := p.rto(warm, rtt)
+	patience := params.HardRTOs * rto
+	if doubtful {
+		patience = rto
+	}
 	floor, limit := params.HardMinCold, params.HardMax
 	if warm {
 		floor = params.HardMinWarm
@@ -62,7 +71,7 @@ func (p *Patience) Timers(warm bool, rtt time.Duration) (soft, hard time.Duratio
 	if srtt*params.HardRTOs > params.HardMax {
 		limit = params.HardSlow // a link that is measured to be slow
 	}
-	hard = max(floor, min(params.HardRTOs*rto, limit))
+	hard = max(floor, min(patience, limit))
 	return max(params.SoftMin, min(rto, hard)), hard
 }
 
