@@ -49,14 +49,16 @@ func runBootstrap(ctx context.Context, out *cli.Out, flags *nodeFlags) (end endi
 	w := newWatch(out, n.dht, len(p.seeds))
 	defer w.Close()
 	report, bound, err := join(ctx, w)
+	out.Gap()
 	printBoot(out, report, bound)
+	printSteps(out, report.Steps)
 	return ending{outcomeWord(report.Outcome, err), bootLineOf(report, bound, n.dht.Overdue())}, err
 }
 
 // join bootstraps a node and shows it. The bound is said before it begins.
 func join(ctx context.Context, w *watch) (r waymark.Report, bound time.Duration, err error) {
 	bound = boundOf(ctx, w.dht.Bound(waymark.OpBootstrap))
-	w.out.Say("bootstrap from %s · ends within %s", cli.Count(w.seeds, "seed"), cli.Duration(bound))
+	w.out.Say("bootstrap  from %s · ends within %s", cli.Count(w.seeds, "seed"), cli.Duration(bound))
 	w.begin("bootstrap", bound)
 	w.follow(func() { r, err = w.dht.RunBootstrap(ctx) })
 	w.out.Summary("%s %s in %s · %s · %s · %s", mark(w.out.ErrStyle(), r.Outcome), outcomeWord(r.Outcome, err),

@@ -100,8 +100,7 @@ type performance struct {
 func runDemo(ctx context.Context, out *cli.Out, f demoFlags) (end ending, err error) {
 	p := &performance{out: out, flags: f}
 	out.Event("start", map[string]any{"command": "demo", "version": release, "nodes": f.nodes, "faulty_percent": f.faulty, "seed": f.seed})
-	out.Say("waymark %s · demo · %s on 127.0.0.1, %d %% faulty · seed %d",
-		release, cli.Count(f.nodes, "real peer"), f.faulty, f.seed)
+	out.Say("waymark %s · demo of %d nodes, %d %% of them faulty · seed %d", release, f.nodes, f.faulty, f.seed)
 	if err := p.build(ctx); err != nil {
 		return ending{}, err
 	}
@@ -132,11 +131,12 @@ func (p *performance) build(ctx context.Context) (err error) {
 			[]string{fmt.Sprintf("fewer peers: waymark demo --nodes %d", max(2, p.flags.nodes/2))})
 	}
 	healthy := p.flags.nodes - p.net.Faulty()
-	text := fmt.Sprintf("network    %d healthy servers over TCP and QUIC, tables filled", healthy)
-	if p.net.Faulty() > 0 {
-		text += fmt.Sprintf("; %d faulty", p.net.Faulty())
+	p.out.Say("network    %d healthy servers on 127.0.0.1 over TCP and QUIC, tables filled", healthy)
+	label := fmt.Sprintf("%d faulty", p.net.Faulty())
+	for _, line := range cli.Wrap(failureList(p.net.Kinds()), ", ", column-nameColumn) {
+		p.out.Say("%s %s", cli.Pad(label, nameColumn), line)
+		label = ""
 	}
-	p.out.Say("%s", text)
 	p.out.Event("network", map[string]any{"healthy": healthy, "faulty": p.net.Kinds()})
 	return nil
 }
@@ -192,7 +192,7 @@ func (p *performance) perform(ctx context.Context) (err error) {
 func (p *performance) lookups(ctx context.Context, dht *waymark.DHT) (err error) {
 	bound := dht.Bound(waymark.OpLookup)
 	p.watch.extra = p.picture
-	p.out.Say("%d lookups of random keys · each ends within %s", demoLookups, cli.Duration(bound))
+	p.out.Say("lookups    %d of random keys · each ends within %s", demoLookups, cli.Duration(bound))
 	targets := rand.New(rand.NewPCG(p.flags.seed, forTargets))
 	for i := range demoLookups {
 		p.watch.begin(fmt.Sprintf("lookup %d of %d", i+1, demoLookups), bound)
@@ -238,7 +238,9 @@ func (p *performance) picture() []string {
 // print is the report for people.
 func (p *performance) print() {
 	out, style := p.out, p.out.Style
+	out.Gap()
 	printBoot(out, p.report, p.bound)
+	printSteps(out, folded(p.report.Steps))
 	row(out, "overdue", fmt.Sprint(p.overdue))
 	if len(p.took) == 0 {
 		return

@@ -59,7 +59,7 @@ func runLookup(ctx context.Context, out *cli.Out, flags *nodeFlags, text string)
 	defer w.Close()
 	target := key.OfString(preimage)
 	bound := boundOf(ctx, w.dht.Bound(waymark.OpLookup))
-	out.Say("lookup %s · ends within %s", target.Short(), cli.Duration(bound))
+	out.Say("lookup     %s · ends within %s", target.Short(), cli.Duration(bound))
 	w.begin("lookup "+target.Short(), bound)
 	var r waymark.Result
 	w.follow(func() { r, err = w.dht.Lookup(ctx, preimage) })

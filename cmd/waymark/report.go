@@ -11,6 +11,12 @@ import (
 	"github.com/waymark-dht/waymark/internal/cli"
 )
 
+// Measures of a report.
+const (
+	nameColumn = 10
+	headsShown = 2 // failures named in a step's line
+)
+
 // bootLine is what the result line says of a bootstrap.
 type bootLine struct {
 	Elapsed  float64        `json:"elapsed_ms"`
@@ -35,19 +41,51 @@ func printBoot(out *cli.Out, r waymark.Report, bound time.Duration) {
 	row(out, "outcome", mark(style, r.Outcome)+" "+r.Outcome.String())
 	row(out, "time", fmt.Sprintf("%s of at most %s", cli.Duration(r.Elapsed), cli.Duration(bound)))
 	row(out, "table", cli.Count(r.Table, "peer"))
-	row(out, "requests", requestWords(r.Stats))
-	for i, s := range r.Steps {
-		label := ""
-		if i == 0 {
-			label = cli.Count(len(r.Steps), "step")
-		}
-		row(out, label, stepLineOf(style, s))
+	row(out, "requests", fmt.Sprintf("%d · %d answered", r.Stats.Requests, r.Stats.Successes))
+	printFailures(out, r.Stats.Failures.Words())
+}
+
+// printSteps prints every step of a bootstrap, in the order of their ends.
+func printSteps(out *cli.Out, steps []engine.StepReport) {
+	label := cli.Count(len(steps), "step")
+	for _, s := range steps {
+		row(out, label, stepLineOf(out.Style, s))
+		label = ""
 	}
+}
+
+// folded returns the steps with all buckets as one, for a report that is read
+// at a glance.
+func folded(steps []engine.StepReport) (short []engine.StepReport) {
+	all := engine.StepReport{Outcome: engine.Converged}
+	buckets, at := 0, 0
+	for _, s := range steps {
+		if !strings.HasPrefix(s.Name, "bucket ") {
+			short = append(short, s)
+			continue
+		}
+		if buckets == 0 {
+			at = len(short)
+		}
+		buckets++
+		all.Asked, all.Answered, all.Elapsed = all.Asked+s.Asked, all.Answered+s.Answered, max(all.Elapsed, s.Elapsed)
+		for kind, count := range s.Failures {
+			all.Failures[kind] += count
+		}
+		if s.Outcome != engine.Converged {
+			all.Outcome = s.Outcome
+		}
+	}
+	if buckets > 0 {
+		all.Name = cli.Count(buckets, "bucket")
+		short = slices.Insert(short, at, all)
+	}
+	return short
 }
 
 // row prints one line of a report: a name and what there is to say.
 func row(out *cli.Out, name, text string) {
-	out.Answer("%s", strings.TrimRight(out.Style.Dim(cli.Pad(name, 10))+text, " "))
+	out.Answer("%s", strings.TrimRight(out.Style.Dim(cli.Pad(name, nameColumn))+text, " "))
 }
 
 // requestWords says how many requests there were and how they ended.
@@ -59,8 +97,29 @@ func requestWords(s waymark.Stats) string {
 	return text
 }
 
-// failureWords lists failures, the most frequent first.
-func failureWords(counts map[string]int) string {
+// printFailures prints how many requests failed how, in lines that fit.
+func printFailures(out *cli.Out, counts map[string]int) {
+	label := "failures"
+	for _, line := range cli.Wrap(failureList(counts), ", ", column-nameColumn) {
+		row(out, label, line)
+		label = ""
+	}
+}
+
+// failureWords is all failures in one line.
+func failureWords(counts map[string]int) string { return strings.Join(failureList(counts), ", ") }
+
+// failureHeads is the most frequent failures, for a column.
+func failureHeads(counts map[string]int) string {
+	list := failureList(counts)
+	if len(list) > headsShown+1 {
+		list = append(list[:headsShown], "…")
+	}
+	return strings.Join(list, ", ")
+}
+
+// failureList lists failures, the most frequent first.
+func failureList(counts map[string]int) []string {
 	kinds := make([]string, 0, len(counts))
 	for kind := range counts {
 		kinds = append(kinds, kind)
@@ -74,7 +133,7 @@ func failureWords(counts map[string]int) string {
 	for i, kind := range kinds {
 		kinds[i] = fmt.Sprintf("%d %s", counts[kind], kind)
 	}
-	return strings.Join(kinds, ", ")
+	return kinds
 }
 
 // stepWords says how a step went.
@@ -88,8 +147,8 @@ func stepWords(s engine.StepReport) string {
 
 // stepLineOf is stepWords in columns.
 func stepLineOf(style cli.Style, s engine.StepReport) string {
-	return fmt.Sprintf("%s %s %7s %8s   %s", mark(style, s.Outcome), cli.Pad(s.Name, stepColumns),
-		fmt.Sprintf("%d/%d", s.Answered, s.Asked), cli.Duration(s.Elapsed), style.Dim(failureWords(s.Failures.Words())))
+	return fmt.Sprintf("%s %s %7s %7s   %s", mark(style, s.Outcome), cli.Pad(s.Name, stepColumns),
+		fmt.Sprintf("%d/%d", s.Answered, s.Asked), cli.Duration(s.Elapsed), style.Dim(failureHeads(s.Failures.Words())))
 }
 
 // mark is an outcome at a glance.

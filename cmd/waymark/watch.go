@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,7 +20,7 @@ const (
 	stepsShown  = 6                      // the last so many steps of a bootstrap
 	waitsShown  = 3                      // what it waits for, the longest first
 	barCells    = 20
-	stepColumns = 10 // for the name of a step: "bucket 12"
+	stepColumns = 9 // for the name of a step: "bucket 12"
 )
 
 // watch shows one node at work: it reads the node's facts, draws what runs and
@@ -137,7 +139,7 @@ func (w *watch) left() string {
 	case w.remaining >= 0:
 		return fmt.Sprintf("%d remaining", w.remaining)
 	}
-	return "remaining not yet known"
+	return "more remain"
 }
 
 // Line implements cli.View.
@@ -170,13 +172,12 @@ func (w *watch) Region(width int) []string {
 }
 
 func (w *watch) stepLines(style cli.Style) (lines []string) {
-	total := w.count + max(0, w.remaining)
-	share := 0.0
-	if total > 0 {
-		share = float64(w.count) / float64(total)
+	share, words := 0.0, "step 1"
+	if w.count > 0 {
+		share = float64(w.count) / float64(w.count+max(0, w.remaining))
+		words = fmt.Sprintf("step %d done, %s", w.count, w.left())
 	}
-	lines = append(lines, fmt.Sprintf("  %s  step %d, %s · %s, %d answered",
-		cli.Bar(share, barCells), w.count, w.left(), cli.Count(w.requests, "request"), w.answered))
+	lines = append(lines, fmt.Sprintf("  %s  %s · %d of %d answered", cli.Bar(share, barCells), words, w.answered, w.requests))
 	for _, s := range w.steps[max(0, len(w.steps)-stepsShown):] {
 		lines = append(lines, "  "+stepLineOf(style, s))
 	}
@@ -186,21 +187,30 @@ func (w *watch) stepLines(style cli.Style) (lines []string) {
 // givesUp is the time that is left of the bound.
 func (w *watch) givesUp() string { return "gives up in " + cli.Tenths(w.until.Sub(w.out.Now())) }
 
-// waits says what the node waits for now, the longest first.
+// waits says what the node waits for now, the longest first: peers and names,
+// not the parts of its own work that wait for those.
 func (w *watch) waits() (lines []string) {
-	now := w.out.Now()
+	var all []engine.Waiting
 	for _, op := range w.open {
 		for _, f := range op.InFlight {
-			if len(lines) == waitsShown {
-				return lines
+			if f.Peer != nil || strings.HasPrefix(f.What, "dns") {
+				all = append(all, f)
 			}
-			who := f.What
-			if f.Peer != nil {
-				who = cli.ShortID(idOf(f.Peer)) + "  " + f.What
-			}
-			age, all := now.Sub(w.dht.Time(f.Since)), f.Deadline.Sub(f.Since)
-			lines = append(lines, fmt.Sprintf("%s %s/%s", cli.Clean(who), cli.Tenths(age), cli.Tenths(all)))
 		}
 	}
+	slices.SortStableFunc(all, func(a, b engine.Waiting) int { return cmp.Compare(a.Since, b.Since) })
+	for _, f := range all[:min(waitsShown, len(all))] {
+		lines = append(lines, w.waiting(f))
+	}
 	return lines
+}
+
+// waiting is one thing that is waited for: who, what, since when, until when.
+func (w *watch) waiting(f engine.Waiting) string {
+	who := cli.Clean(f.What)
+	if f.Peer != nil {
+		who = cli.ShortID(idOf(f.Peer)) + "  " + who
+	}
+	age := w.out.Now().Sub(w.dht.Time(f.Since))
+	return fmt.Sprintf("%s %s/%s", who, cli.Tenths(age), cli.Tenths(f.Deadline.Sub(f.Since)))
 }

@@ -110,6 +110,14 @@ func (o *Out) Summary(format string, args ...any) {
 	o.live.Close(o.now(), fmt.Sprintf(format, args...))
 }
 
+// Gap sets the answer off from the progress above it, where both are read
+// together.
+func (o *Out) Gap() {
+	if o.live.mode == ModeTTY && !o.JSON {
+		fmt.Fprintln(o.stderr)
+	}
+}
+
 // Warn prints a line that even --quiet does not hide.
 func (o *Out) Warn(format string, args ...any) {
 	o.live.Close(o.now(), "")

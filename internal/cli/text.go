@@ -155,3 +155,20 @@ func scan(text string, visit func(r rune, cell bool) bool) {
 		}
 	}
 }
+
+// Wrap joins words into lines of at most width cells; a longer word has a line
+// of its own.
+func Wrap(words []string, between string, width int) (lines []string) {
+	for i, word := range words {
+		if i < len(words)-1 {
+			word += strings.TrimRight(between, " ")
+		}
+		last := len(lines) - 1
+		if last >= 0 && Width(lines[last])+1+Width(word) <= width {
+			lines[last] += " " + word
+		} else {
+			lines = append(lines, word)
+		}
+	}
+	return lines
+}
