@@ -218,6 +218,6 @@ func conclusion(runs []*run, nodes, faulty int) string {
 		least = min(least, *r.last.Recall)
 		first = max(first, float64(r.first.Milliseconds()))
 	}
-	return fmt.Sprintf("| %s | %d nodes, %d %% faulty | %d of %d kept | slowest bootstrap %.0f ms (%.0f %% of its bound) | least recall %.3f | worst lookup p50 %.0f ms, p95 %.0f ms | first line %.0f ms at the latest |",
-		time.Now().UTC().Format(time.DateOnly), nodes, faulty, kept, len(runs), slowest, 100*part, least, p50, p95, first)
+	return fmt.Sprintf("| %s | %d nodes, %d %% faulty, %d seeds | %d of %d kept | slowest %.0f ms (%.0f %% of its bound) | least %.3f | worst p50 %.0f ms, p95 %.0f ms | %.0f ms at the latest |",
+		time.Now().UTC().Format(time.DateOnly), nodes, faulty, len(runs), kept, len(runs), slowest, 100*part, least, p50, p95, first)
 }
