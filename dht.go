@@ -84,7 +84,7 @@ func (d *DHT) Bound(op Op) time.Duration {
 	case OpLookup, OpFindPeer:
 		return params.OpDeadline + params.Epsilon
 	case OpPing:
-		return params.HardSlow + params.Epsilon
+		return params.HardSlow + 2*params.Epsilon // the one attempt, and a moment to say how it failed
 	case OpBootstrap:
 		return params.BootDeadline + params.Epsilon
 	case OpClose:

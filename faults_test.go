@@ -3,7 +3,9 @@ package waymark_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,52 +21,61 @@ import (
 )
 
 // TestEveryKindOfFaultHasItsName asks a real peer of each kind over real
-// connections, and minds the word and the bound.
+// connections, all at once, and minds the word and the bound.
 func TestEveryKindOfFaultHasItsName(t *testing.T) {
+	d := watchedClient(t, waymark.Config{})
+	facts := d.Facts(t.Context())
+	kinds := make(map[peer.ID]string)
+	want := make(map[peer.ID]fault.Kind)
+	var pings sync.WaitGroup
 	for _, quic := range []bool{false, true} {
 		for _, kind := range fault.Kinds() {
 			if quic && !kind.QUIC() {
 				continue
 			}
-			name := kind.String() + "/tcp"
-			if quic {
-				name = kind.String() + "/quic"
-			}
-			t.Run(name, func(t *testing.T) {
-				t.Parallel()
-				askFaulty(t, kind, quic)
-			})
+			bad := startFaulty(t, kind, quic)
+			kinds[bad.ID] = fmt.Sprintf("%v (QUIC %v)", kind, quic)
+			want[bad.ID] = kind
+			d.Host().Peerstore().AddAddrs(bad.ID, bad.Addrs, time.Hour)
+			pings.Go(func() { pingFaulty(t, d, bad.ID, kind) })
 		}
 	}
+	for range want {
+		end := lastFailure(t, facts)
+		id := peer.ID(end.Peer.ID)
+		if kind := want[id]; end.Failure != kind.Failure() && end.Failure != likewise[kind] {
+			t.Errorf("%s: %v instead of %v: %s", kinds[id], end.Failure, kind.Failure(), end.Detail)
+		}
+	}
+	pings.Wait()
 }
 
-func askFaulty(t *testing.T, kind fault.Kind, quic bool) {
+func startFaulty(t *testing.T, kind fault.Kind, quic bool) peer.AddrInfo {
+	t.Helper()
+	chance := uint64(kind)
+	if quic {
+		chance += 100
+	}
 	bad, err := fault.Start(kind, fault.Options{
-		Rand: rand.New(rand.NewPCG(7, uint64(kind))), QUIC: quic, Serve: talkative().Serve,
+		Rand: rand.New(rand.NewPCG(7, chance)), QUIC: quic, Serve: talkative().Serve,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { bad.Close() })
-	d := watchedClient(t, waymark.Config{})
-	facts := d.Facts(t.Context())
-	to := bad.AddrInfo()
-	d.Host().Peerstore().AddAddrs(to.ID, to.Addrs, time.Hour)
+	return bad.AddrInfo()
+}
 
+func pingFaulty(t *testing.T, d *waymark.DHT, id peer.ID, kind fault.Kind) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	began := time.Now()
-	_, err = d.Ping(ctx, to.ID)
-	took := time.Since(began)
-	end := lastFailure(t, facts)
-	if end.Failure != kind.Failure() && end.Failure != likewise[kind] {
-		t.Errorf("%v instead of %v: %s", end.Failure, kind.Failure(), end.Detail)
-	}
+	_, err := d.Ping(ctx, id)
 	if answered := kind.Failure() == contact.None; answered != (err == nil) || !answered && !errors.Is(err, waymark.ErrNoAnswer) {
-		t.Errorf("ping: %v", err)
+		t.Errorf("ping of %v: %v", kind, err)
 	}
-	if took > d.Bound(waymark.OpPing) {
-		t.Errorf("it took %v, and the bound is %v", took, d.Bound(waymark.OpPing))
+	if took := time.Since(began); took > d.Bound(waymark.OpPing) {
+		t.Errorf("ping of %v took %v, and the bound is %v", kind, took, d.Bound(waymark.OpPing))
 	}
 }
 

@@ -32,7 +32,7 @@ type workers struct {
 	due      map[engine.AttemptID]*attempt // those that the engine waits for
 	next     mono.Time                     // not later than the first deadline in due
 	live     int                           // calls that are not over
-	zombies  map[peer.ID]int               // the ledger
+	zombies  map[string]int                // the ledger, by whom they wait for
 	buried   int                           // the ledger's size
 	peak     int
 	stopping bool
@@ -63,7 +63,7 @@ type attempt struct {
 func newWorkers(d *DHT) *workers {
 	w := &workers{
 		DHT: d, idle: newIdleStreams(), drained: make(chan struct{}),
-		due: make(map[engine.AttemptID]*attempt), next: mono.Never, zombies: make(map[peer.ID]int),
+		due: make(map[engine.AttemptID]*attempt), next: mono.Never, zombies: make(map[string]int),
 	}
 	w.base, w.cancel = context.WithCancel(context.Background())
 	return w
@@ -98,8 +98,8 @@ func (w *workers) admit(a *attempt) (refusal string) {
 		return "the node is closing"
 	case w.buried >= params.MaxZombies || w.live >= params.MaxCalls:
 		return "too many earlier calls ignore their deadline"
-	case a.peer != "" && w.zombies[a.peer] >= params.MaxZombiesPerPeer:
-		return "earlier calls to this peer ignore their deadline"
+	case w.zombies[a.whom()] >= params.MaxZombiesPerPeer:
+		return "earlier calls to this one ignore their deadline"
 	}
 	left := max(0, w.time.until(a.deadline))
 	a.began = time.Now()
@@ -223,7 +223,7 @@ func (w *workers) bury(a *attempt) bool {
 	if w.buried >= params.MaxZombies {
 		return false
 	}
-	w.zombies[a.peer]++
+	w.zombies[a.whom()]++
 	w.buried++
 	w.peak = max(w.peak, w.buried)
 	return true
@@ -233,8 +233,8 @@ func (w *workers) unbury(a *attempt) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.buried--
-	if w.zombies[a.peer]--; w.zombies[a.peer] == 0 {
-		delete(w.zombies, a.peer)
+	if w.zombies[a.whom()]--; w.zombies[a.whom()] == 0 {
+		delete(w.zombies, a.whom())
 	}
 }
 
@@ -299,6 +299,9 @@ func (w *workers) sweep() {
 	defer w.mu.Unlock()
 	w.dispose(old)
 }
+
+// whom returns the peer or the name that the attempt waits for.
+func (a *attempt) whom() string { return string(a.peer) + a.name }
 
 // failed is the outcome of an attempt that got nowhere.
 func (a *attempt) failed(f contact.Failure, detail string) engine.Event {

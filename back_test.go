@@ -1,0 +1,154 @@
+package waymark_test
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/event"
+	"github.com/libp2p/go-libp2p/core/host"
+	ma "github.com/multiformats/go-multiaddr"
+
+	"github.com/waymark-dht/waymark"
+	"github.com/waymark-dht/waymark/core/engine"
+	"github.com/waymark-dht/waymark/core/params"
+)
+
+// way back: no more than this after the fault ends, on a node that nobody
+// tells that it has ended. Guarantee, promise 2.
+const tBack = params.RetryMax*(100+params.RetryJitterPercent)/100 + params.DNSDeadline + 5*time.Second + params.OpDeadline
+
+// comesBack waits for the node and says how long that took.
+func comesBack(t *testing.T, d *waymark.DHT) time.Duration {
+	t.Helper()
+	began := time.Now()
+	ctx, cancel := context.WithTimeout(t.Context(), tBack)
+	defer cancel()
+	if err := d.WaitReady(ctx); err != nil {
+		t.Errorf("after %v: %v; %v", time.Since(began), err, d.Health())
+	}
+	return time.Since(began)
+}
+
+func TestSeedsThatWereDownAtTheStartAreEnoughOnceTheyAreUp(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		servers := w.servers(10)
+		for _, s := range servers {
+			w.check(w.wire.BlackHole(s.Host().Addrs()[0]))
+		}
+		d := w.node(waymark.Config{Seeds: seedsAt(t, servers[0], servers[1])})
+		w.check(d.Bootstrap(t.Context()))
+		pass(10 * time.Minute)
+		if h := d.Health(); h.State != "offline" {
+			t.Errorf("without any seed: %v", h)
+		}
+		for _, s := range servers {
+			w.check(w.wire.Heal(s.Host().Addrs()[0]))
+		}
+		comesBack(t, d)
+		if n := d.RoutingTable().Size; n != len(servers) {
+			t.Errorf("%d of %d servers are in the table", n, len(servers))
+		}
+	})
+}
+
+func TestAfterEveryConnectionWasCutTheNodeComesBack(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		servers := w.servers(10)
+		d := w.node(waymark.Config{Seeds: seedsAt(t, servers[0])})
+		if _, err := d.RunBootstrap(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		w.wire.CutAll()
+		for _, s := range servers {
+			w.check(w.wire.Refuse(s.Host().Addrs()[0]))
+		}
+		for i := range 20 { // use finds out
+			d.Lookup(t.Context(), keyOf(i))
+			pass(time.Second)
+		}
+		if h := d.Health(); h.State == "ready" {
+			t.Errorf("cut off: %v", h)
+		}
+		for _, s := range servers {
+			w.check(w.wire.Heal(s.Host().Addrs()[0]))
+		}
+		comesBack(t, d)
+		if r, err := d.Lookup(t.Context(), "key"); err != nil || len(r.Peers) != len(servers) {
+			t.Errorf("a lookup finds %d peers: %v", len(r.Peers), err)
+		}
+	})
+}
+
+func TestANewAddressMakesTheNodeLookAtOnce(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		servers := w.servers(10)
+		for _, s := range servers {
+			w.check(w.wire.Refuse(s.Host().Addrs()[0]))
+		}
+		h := &movingHost{Host: w.host()}
+		d := w.nodeOn(h, waymark.Config{Seeds: seedsAt(t, servers[0])})
+		w.check(d.Bootstrap(t.Context()))
+		pass(20 * time.Minute) // the pauses between tries are at their longest
+		for _, s := range servers {
+			w.check(w.wire.Heal(s.Host().Addrs()[0]))
+		}
+		tell, err := h.EventBus().Emitter(new(event.EvtLocalAddressesUpdated))
+		w.check(err)
+		defer tell.Close()
+		h.moved.Store(true)
+		w.check(tell.Emit(event.EvtLocalAddressesUpdated{Diffs: true}))
+		if took := comesBack(t, d); took > time.Second {
+			t.Errorf("it took %v", took)
+		}
+	})
+}
+
+// movingHost is a host that gets another address.
+type movingHost struct {
+	host.Host
+	moved atomic.Bool
+}
+
+func (h *movingHost) Addrs() []ma.Multiaddr {
+	if h.moved.Load() {
+		return []ma.Multiaddr{ma.StringCast("/ip4/127.9.9.9/tcp/4001")}
+	}
+	return h.Host.Addrs()
+}
+
+// dns is a resolver that is mute, ignoring its context too, until it is let go.
+type dns struct {
+	zone map[string][]ma.Multiaddr
+	late chan struct{}
+}
+
+func (r *dns) Resolve(_ context.Context, name ma.Multiaddr) ([]ma.Multiaddr, error) {
+	<-r.late
+	if a, ok := r.zone[name.String()]; ok {
+		return a, nil
+	}
+	return nil, errors.New("no such name")
+}
+
+func TestDNSThatComesLateIsEnough(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		servers := w.servers(5)
+		const name = "/dnsaddr/seeds.example"
+		r := &dns{zone: map[string][]ma.Multiaddr{name: seedsAt(t, servers[0])}, late: make(chan struct{})}
+		d := w.node(waymark.Config{Seeds: []ma.Multiaddr{ma.StringCast(name)}, Resolver: r})
+		began := time.Now()
+		report, err := d.RunBootstrap(t.Context())
+		if !errors.Is(err, waymark.ErrNoPeers) || report.Outcome != engine.NoPeers || time.Since(began) > 2*params.DNSDeadline {
+			t.Errorf("with mute DNS: %v, %v after %v", err, report.Outcome, time.Since(began))
+		}
+		pass(10 * time.Minute)
+		if n := d.Health().Zombies; n > params.MaxZombiesPerPeer {
+			t.Errorf("%d calls to the resolver are still open", n)
+		}
+		close(r.late)
+		comesBack(t, d)
+	})
+}

@@ -1,0 +1,151 @@
+package waymark
+
+import (
+	"context"
+	"errors"
+	"reflect"
+	"slices"
+	"testing"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+	ma "github.com/multiformats/go-multiaddr"
+
+	"github.com/waymark-dht/waymark/core/contact"
+	"github.com/waymark-dht/waymark/core/params"
+)
+
+const somebody = "12D3KooWEqnTdgqHnkkwarSrJjeMP2ZJiADWLYADaNvUb6SQNyPF"
+
+func addrs(t *testing.T, texts ...string) (out []ma.Multiaddr) {
+	t.Helper()
+	for _, s := range texts {
+		a, err := ma.NewMultiaddr(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, a)
+	}
+	return out
+}
+
+// TestConfigIsCounted makes whoever adds a field think of its default, of
+// what checked does with it, and of this list.
+func TestConfigIsCounted(t *testing.T) {
+	want := []string{
+		"Protocol", "Mode", "Seeds", "Paths", "AllowLoopback", "Resolver", "DialWatch", "Logger", "Seed", "Clock",
+	}
+	var got []string
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[Config]()) {
+		got = append(got, f.Name)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("Config has %q, and this test knows %q", got, want)
+	}
+}
+
+func TestTheZeroConfigWorks(t *testing.T) {
+	c, e, err := Config{}.checked("self")
+	if err != nil || c.Protocol != DefaultProtocol || c.Resolver == nil || c.Logger == nil || c.Clock == nil {
+		t.Fatalf("%v, %+v", err, c)
+	}
+	if e.Paths != 1 || e.Seeds != nil || e.Table.ExemptLoopback {
+		t.Errorf("%+v", e)
+	}
+}
+
+func TestABadConfigSaysWhatIsWrong(t *testing.T) {
+	many := make([]ma.Multiaddr, params.MaxSeeds+1)
+	for name, c := range map[string]Config{
+		"protocol":          {Protocol: "kad"},
+		"mode":              {Mode: 7},
+		"paths":             {Paths: params.MaxPaths + 1},
+		"negative paths":    {Paths: -1},
+		"seed without peer": {Seeds: addrs(t, "/ip4/127.0.0.1/tcp/4001")},
+		"too many seeds":    {Seeds: many},
+		"empty seed":        {Seeds: many[:1]},
+	} {
+		if _, _, err := c.checked("self"); !errors.Is(err, ErrBadConfig) || len(err.Error()) < 30 {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestSeedsAreSortedIntoPeersAndNames(t *testing.T) {
+	self, err := peer.Decode("12D3KooWBU7mY1sw3zaBeWq6MsSwLXWjF5wGFADcG9yXfZ3S2hCV")
+	if err != nil {
+		t.Fatal(err)
+	}
+	seeds, err := seedsOf(addrs(t,
+		"/ip4/127.0.0.1/tcp/1/p2p/"+somebody,
+		"/dnsaddr/seeds.example",
+		"/ip4/127.0.0.1/tcp/2/p2p/"+somebody,
+		"/ip4/127.0.0.1/tcp/3/p2p/"+self.String(),
+		"/dns4/seed.example/tcp/1/p2p/"+somebody,
+	), self)
+	if err != nil || len(seeds) != 3 {
+		t.Fatalf("%v, %+v", err, seeds)
+	}
+	if p := seeds[0].Peer; p == nil || len(p.Addrs) != 2 {
+		t.Errorf("the peer: %+v", p)
+	}
+	if seeds[1].Name != "/dnsaddr/seeds.example" || seeds[2].Name == "" {
+		t.Errorf("the names: %+v", seeds[1:])
+	}
+}
+
+func TestWhatOthersNameIsFiltered(t *testing.T) {
+	offered := packed(addrs(t,
+		"/ip4/8.8.8.8/tcp/4001",
+		"/ip4/127.0.0.1/tcp/4001",
+		"/ip4/10.0.0.1/tcp/4001",
+		"/dns4/evil.example/tcp/4001",
+		"/dnsaddr/evil.example",
+		"/ip4/8.8.4.4/tcp/4001/p2p/"+somebody+"/p2p-circuit",
+		"/ip6/2001:4860:4860::8888/udp/4001/quic-v1",
+	))
+	for _, c := range []struct {
+		p    policy
+		want int
+	}{{policy{}, 2}, {policy{loopback: true}, 4}} {
+		if got := c.p.addrs(append(offered, "", "\xff\xff")); len(got) != c.want {
+			t.Errorf("%+v keeps %v", c.p, unpacked(got))
+		}
+	}
+	var many []contact.Addr
+	for i := range 3 * params.MaxAddrs {
+		many = append(many, contact.Addr([]byte{4, 8, 8, 8, byte(i), 6, 0x0f, 0xa1}))
+	}
+	if got := (policy{}).addrs(many); len(got) != params.MaxAddrs {
+		t.Errorf("%d addresses of one peer are kept", len(got))
+	}
+	if got := (policy{}).contacts([]*contact.Info{contact.New("x", offered[1])}); len(got) != 0 {
+		t.Errorf("a peer that cannot be dialled is kept: %+v", got[0])
+	}
+}
+
+// names is a resolver with a fixed zone.
+type names map[string][]ma.Multiaddr
+
+func (n names) Resolve(_ context.Context, a ma.Multiaddr) ([]ma.Multiaddr, error) {
+	if found, ok := n[a.String()]; ok {
+		return found, nil
+	}
+	return nil, errors.New("no such name")
+}
+
+func TestNamesLeadToPeers(t *testing.T) {
+	zone := names{
+		"/dnsaddr/a": addrs(t, "/dnsaddr/b", "/dnsaddr/gone", "/ip4/127.0.0.1/tcp/1/p2p/"+somebody),
+		"/dnsaddr/b": addrs(t, "/ip4/127.0.0.1/tcp/2/p2p/"+somebody, "/ip4/127.0.0.1/tcp/3"),
+		"/dnsaddr/o": addrs(t, "/dnsaddr/o", "/dnsaddr/o"), // leads to itself, twice
+	}
+	infos, err := resolve(t.Context(), zone, "/dnsaddr/a")
+	if err != nil || len(infos) != 1 || len(infos[0].Addrs) != 2 {
+		t.Errorf("%v, %v", err, infos)
+	}
+	for _, name := range []string{"/dnsaddr/o", "/dnsaddr/nowhere", "no multiaddr"} {
+		if infos, err := resolve(t.Context(), zone, name); err == nil {
+			t.Errorf("%s leads to %v", name, infos)
+		}
+	}
+}

@@ -1,0 +1,131 @@
+package waymark
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/waymark-dht/waymark/core/contact"
+	"github.com/waymark-dht/waymark/core/engine"
+	"github.com/waymark-dht/waymark/core/params"
+)
+
+func text(letters []letter) string {
+	out := ""
+	for _, l := range letters {
+		out += fmt.Sprintf("%T ", l.event)
+	}
+	return out
+}
+
+func TestNewsOfOnePeerIsToldOnce(t *testing.T) {
+	m, yes, no := newMailbox(), true, false
+	m.withdraw(engine.Shutdown{})
+	m.outcome(engine.Failed{})
+	for range 3 {
+		m.about("a", func(n *peerNews) { n.connected = &no })
+		m.about("a", func(n *peerNews) { n.connected = &yes })
+		m.about("a", func(n *peerNews) { n.served = contact.New("a") })
+		m.networkChanged()
+	}
+	want := "engine.NetworkChanged engine.Connected engine.Met engine.Failed engine.Shutdown "
+	if got := text(m.take()); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	if got := m.take(); len(got) != 0 {
+		t.Errorf("taken twice: %s", text(got))
+	}
+	select {
+	case <-m.wake:
+	default:
+		t.Error("the engine was not woken")
+	}
+}
+
+func TestTheMailboxIsBoundedButForOutcomes(t *testing.T) {
+	m := newMailbox()
+	for i := range params.MaxPeerNews + 5 {
+		m.about(contact.ID(fmt.Sprint(i)), func(*peerNews) {})
+	}
+	for i := range params.MaxOrders + 5 {
+		if err := m.send(engine.Tick{}); (err != nil) != (i >= params.MaxOrders) {
+			t.Fatalf("order %d: %v", i, err)
+		}
+	}
+	if err := m.send(engine.Tick{}); !errors.Is(err, ErrOverloaded) {
+		t.Errorf("one too many: %v", err)
+	}
+	m.outcome(engine.Failed{})
+	m.withdraw(engine.Shutdown{})
+	if got := len(m.take()); got != params.MaxOrders+2 || m.lost != 5 {
+		t.Errorf("%d letters; %d peers' news were lost", got, m.lost)
+	}
+	m.close()
+	if err := m.send(engine.Tick{}); !errors.Is(err, ErrClosed) {
+		t.Errorf("after close: %v", err)
+	}
+}
+
+func TestAReaderThatMissesAnEndIsToldByTheEndOfItsStream(t *testing.T) {
+	h := newHub()
+	r := h.subscribe()
+	for range 3 * params.FactBuffer {
+		h.publish(0, engine.OpEnded{})
+	}
+	ends := 0
+	for range r.out {
+		ends++
+	}
+	if ends < params.FactBuffer {
+		t.Errorf("%d ends were kept", ends)
+	}
+	if len(h.readers) != 0 {
+		t.Error("the reader is still there")
+	}
+}
+
+func TestTheNumberMissedIsRight(t *testing.T) {
+	h := newHub()
+	r := h.subscribe()
+	const sent = params.FactBuffer + 100
+	for i := range sent {
+		h.publish(0, engine.RequestSent{Attempt: engine.AttemptID(i)})
+	}
+	told := 0
+	for range 10 { // it reads a little and falls behind again
+		<-r.out
+		told++
+	}
+	h.publish(0, engine.OpEnded{})
+	h.close()
+	missed, ended := 0, false
+	for f := range r.out {
+		switch f := f.(type) {
+		case engine.Missed:
+			missed += f.Count
+		case engine.OpEnded:
+			ended = true
+		default:
+			told++
+		}
+	}
+	if told+missed != sent || !ended {
+		t.Errorf("%d told and %d missed of %d; the end told: %v", told, missed, sent, ended)
+	}
+}
+
+func TestErrorsAreWhatTheirCallersLookFor(t *testing.T) {
+	if !errors.Is(ErrDeadline, context.DeadlineExceeded) || errors.Is(ErrClosed, context.DeadlineExceeded) {
+		t.Error("ErrDeadline is a context.DeadlineExceeded, and no other is")
+	}
+	for o := engine.Converged; o <= engine.Rejected; o++ {
+		err := failure(o, 3)
+		if fine := o != engine.NoPeers && o != engine.Stopped && o != engine.Rejected; fine != (err == nil) {
+			t.Errorf("%v with peers: %v", o, err)
+		}
+	}
+	if !errors.Is(failure(engine.PartialDeadline, 0), ErrDeadline) {
+		t.Error("a deadline without any peer is an error")
+	}
+}
