@@ -44,16 +44,16 @@ func (m *model) capacity(b int) int {
 }
 
 func (m *model) group(h contact.Handle) string {
-	for _, a := range m.book.Info(h).Addrs {
-		if m.cfg.NoDiversity || m.cfg.ExemptLoopback && a.Loopback() {
-			return "free"
-		}
-		return fmt.Sprintf("%x", a.Group())
-	}
-	if m.cfg.NoDiversity {
+	addrs := m.book.Info(h).Addrs
+	switch {
+	case m.cfg.NoDiversity:
+		return "free"
+	case len(addrs) == 0:
+		return ""
+	case m.cfg.ExemptLoopback && addrs[0].Loopback():
 		return "free"
 	}
-	return ""
+	return fmt.Sprintf("%x", addrs[0].Group())
 }
 
 func find(rows []modelRow, h contact.Handle) int {

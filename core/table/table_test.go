@@ -118,8 +118,12 @@ func TestCloneIsIndependent(t *testing.T) {
 
 func TestRoundTripTimesKeepTheirGrain(t *testing.T) {
 	for _, c := range []struct{ in, out time.Duration }{
-		{0, 0}, {-1, 0}, {1, params.RTTUnit}, {params.RTTUnit, params.RTTUnit},
-		{params.RTTUnit + 1, 2 * params.RTTUnit}, {params.HardSlow, params.HardSlow},
+		{0, 0},
+		{-1, 0},
+		{1, params.RTTUnit},
+		{params.RTTUnit, params.RTTUnit},
+		{params.RTTUnit + 1, 2 * params.RTTUnit},
+		{params.HardSlow, params.HardSlow},
 		{time.Hour, (1<<16 - 1) * params.RTTUnit},
 	} {
 		if got := unpackRTT(packRTT(c.in)); got != c.out {
