@@ -17,7 +17,11 @@ type env Engine
 // Patience implements lookup.Env and boot.Env.
 func (v *env) Patience(h contact.Handle) (soft, hard time.Duration) {
 	rtt, _ := v.tab.RTT(h)
-	return v.patience.Timers(v.warm[v.book.Info(h).ID], v.Doubtful(h), rtt)
+	warm := v.warm[v.book.Info(h).ID]
+	if v.Doubtful(h) {
+		return v.patience.Doubtful(warm, rtt)
+	}
+	return v.patience.Timers(warm, rtt)
 }
 
 // Doubtful implements lookup.Env.

@@ -28,11 +28,16 @@ type failure struct {
 }
 
 // Failed remembers a failure of a peer on all the addresses that it had. The
-// time doubles with each failure in a row, from MemoryFirst to MemoryMax.
+// time doubles with each failure in a row, from MemoryFirst to MemoryMax; but
+// what fails while it is still remembered had less than the full patience, and
+// is nothing new.
 // KAD-4.2.
 func (m *Memory) Failed(info *contact.Info, now mono.Time) {
 	if m.entries == nil {
 		m.entries = make(map[contact.ID]failure)
+	}
+	if m.Doubtful(info, now) {
+		return
 	}
 	f, have := m.entries[info.ID]
 	if !have {

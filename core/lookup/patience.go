@@ -56,14 +56,9 @@ func (p *Patience) Sample(warm bool, rtt, took time.Duration) {
 
 // Timers returns how long an attempt may take before it gives up its slot
 // (soft) and in all (hard). rtt is the peer's own round-trip time, zero if
-// unknown. A doubtful peer, which failed lately, has had a full hard deadline
-// already; its further chances last one retransmission time. KAD-3.2, KAD-3.3.
-func (p *Patience) Timers(warm, doubtful bool, rtt time.Duration) (soft, hard time.Duration) {
+// unknown. KAD-3.2, KAD-3.3.
+func (p *Patience) Timers(warm bool, rtt time.Duration) (soft, hard time.Duration) {
 	rto, srtt := p.rto(warm, rtt)
-	patience := params.HardRTOs * rto
-	if doubtful {
-		patience = rto
-	}
 	floor, limit := params.HardMinCold, params.HardMax
 	if warm {
 		floor = params.HardMinWarm
@@ -71,8 +66,16 @@ func (p *Patience) Timers(warm, doubtful bool, rtt time.Duration) (soft, hard ti
 	if srtt*params.HardRTOs > params.HardMax {
 		limit = params.HardSlow // a link that is measured to be slow
 	}
-	hard = max(floor, min(patience, limit))
+	hard = max(floor, min(params.HardRTOs*rto, limit))
 	return max(params.SoftMin, min(rto, hard)), hard
+}
+
+// Doubtful is Timers for a peer that failed lately and so has had its full
+// hard deadline already: what it is given once more is the time in which a
+// regular request would give up its slot.
+func (p *Patience) Doubtful(warm bool, rtt time.Duration) (soft, hard time.Duration) {
+	soft, _ = p.Timers(warm, rtt)
+	return soft, soft
 }
 
 // rto returns the retransmission time of a class and its smoothed time, zero
