@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -48,23 +47,24 @@ func runBootstrap(ctx context.Context, out *cli.Out, flags *nodeFlags) (end endi
 	defer n.Close()
 	w := newWatch(out, n.dht, len(p.seeds))
 	defer w.Close()
-	report, bound, err := join(ctx, w)
+	report, word, bound, err := join(ctx, n.dht, w)
 	out.Gap()
-	printBoot(out, report, bound)
+	printBoot(out, report, word, bound)
 	printSteps(out, report.Steps)
-	return ending{outcomeWord(report.Outcome, err), bootLineOf(report, bound, n.dht.Overdue())}, err
+	return ending{word, bootLineOf(report, bound, n.dht.Overdue())}, err
 }
 
 // join bootstraps a node and shows it. The bound is said before it begins.
-func join(ctx context.Context, w *watch) (r waymark.Report, bound time.Duration, err error) {
-	bound = boundOf(ctx, w.dht.Bound(waymark.OpBootstrap))
+func join(ctx context.Context, dht *waymark.DHT, w *watch) (r waymark.Report, word string, bound time.Duration, err error) {
+	bound = boundOf(ctx, dht.Bound(waymark.OpBootstrap))
 	w.out.Say("bootstrap  from %s · ends within %s", cli.Count(w.seeds, "seed"), cli.Duration(bound))
 	w.begin("bootstrap", bound)
-	w.follow(func() { r, err = w.dht.RunBootstrap(ctx) })
-	w.out.Summary("%s %s in %s · %s · %s · %s", mark(w.out.ErrStyle(), r.Outcome), outcomeWord(r.Outcome, err),
+	w.follow(func() { r, err = dht.RunBootstrap(ctx) })
+	word = outcomeWord(r.Outcome, err)
+	w.out.Summary("%s %s in %s · %s · %s · %s", mark(w.out.ErrStyle(), r.Outcome), word,
 		cli.Duration(r.Elapsed), cli.Count(len(r.Steps), "step"), cli.Count(r.Table, "peer"),
 		cli.Count(r.Stats.Requests, "request"))
-	return r, bound, bootTrouble(r, err, w.seeds)
+	return r, word, bound, bootTrouble(r, word, err, w.seeds)
 }
 
 // boundOf is the bound of a call whose context may end it earlier.
@@ -90,8 +90,8 @@ func outcomeWord(o waymark.Outcome, err error) string {
 }
 
 // bootTrouble says what was wrong with a bootstrap, if anything.
-func bootTrouble(r waymark.Report, err error, seeds int) error {
-	switch outcomeWord(r.Outcome, err) {
+func bootTrouble(r waymark.Report, word string, err error, seeds int) error {
+	switch word {
 	case "ready", "degraded":
 		return nil
 	case "cancelled":
@@ -117,11 +117,7 @@ func evidence(r waymark.Report) string {
 		if step.Reason == "" {
 			continue
 		}
-		text := reasonOf(step.Reason)
-		if _, cause, found := strings.Cut(text, "] "); found {
-			text = cause
-		}
-		return "; " + text
+		return "; " + reasonOf(step.Reason)
 	}
 	return ""
 }

@@ -7,7 +7,7 @@ import "github.com/waymark-dht/waymark/internal/cli"
 type code struct {
 	name    string
 	exit    int
-	outcome string
+	outcome string // of the result line; empty leaves the command's own
 	title   string
 	text    string
 }
@@ -29,6 +29,8 @@ var codes = []code{
 		"A peer's address is a multiaddr that ends in the peer's ID:\n\n    /ip4/192.0.2.7/tcp/4001/p2p/12D3KooW…\n    /ip4/192.0.2.7/udp/4001/quic-v1/p2p/12D3KooW…\n    /dnsaddr/bootstrap.example.org\n\nThe ID is needed because Waymark talks only to the peer that it means: a\nmachine that holds another key is somebody else."},
 	{"WM-K001", cli.ExitUsage, "failed", "not a key",
 		"A key is one of: a peer ID (12D3KooW…, Qm…), a CID (bafy…), a multihash in\nbase58, /namespace/name, hex:… (the preimage's bytes in hexadecimal), or the\nword random."},
+	{"WM-K002", cli.ExitUsage, "failed", "not a peer ID",
+		"A peer ID is the hash of a peer's key: 12D3KooW… or Qm… in base58, or a CID of\nit (k51…, bafz…)."},
 	{"WM-N001", cli.ExitFailed, "failed", "address in use",
 		"Another program listens on the address that --listen names; it may be an older\nwaymark. Port 0 takes any free port."},
 	{"WM-N002", cli.ExitFailed, "failed", "cannot listen",

@@ -87,6 +87,7 @@ type performance struct {
 	watch *watch
 
 	report  waymark.Report
+	word    string // how the bootstrap ended
 	bound   time.Duration
 	overdue int64
 
@@ -97,24 +98,23 @@ type performance struct {
 }
 
 // runDemo is the whole demonstration. It leaves nothing running.
-func runDemo(ctx context.Context, out *cli.Out, f demoFlags) (end ending, err error) {
+func runDemo(ctx context.Context, out *cli.Out, f demoFlags) (_ ending, err error) {
 	p := &performance{out: out, flags: f}
 	out.Event("start", map[string]any{"command": "demo", "version": release, "nodes": f.nodes, "faulty_percent": f.faulty, "seed": f.seed})
 	out.Say("waymark %s · demo of %d nodes, %d %% of them faulty · seed %d", release, f.nodes, f.faulty, f.seed)
 	if err := p.build(ctx); err != nil {
-		return ending{}, err
+		return ending{outcome: "failed"}, err
 	}
 	defer func() { err = errors.Join(err, p.net.Close()) }()
 	err = p.perform(ctx)
 	if p.bound == 0 {
-		return ending{}, err
+		return ending{outcome: "failed"}, err
 	}
 	p.print()
-	end = ending{outcomeWord(p.report.Outcome, err), p.line()}
-	if err == nil {
-		err = p.promises()
+	if ctx.Err() == nil {
+		err = p.verdict(err)
 	}
-	return end, err
+	return ending{p.word, p.line()}, err
 }
 
 // build starts the network.
@@ -180,7 +180,7 @@ func (p *performance) perform(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, dht.Close()) }()
 	p.watch = newWatch(p.out, dht, min(demoSeeds, p.flags.nodes))
 	defer p.watch.Close()
-	p.report, p.bound, err = join(ctx, p.watch)
+	p.report, p.word, p.bound, err = join(ctx, dht, p.watch)
 	if err == nil {
 		err = p.lookups(ctx, dht)
 	}
@@ -239,7 +239,7 @@ func (p *performance) picture() []string {
 func (p *performance) print() {
 	out, style := p.out, p.out.Style
 	out.Gap()
-	printBoot(out, p.report, p.bound)
+	printBoot(out, p.report, p.word, p.bound)
 	printSteps(out, folded(p.report.Steps))
 	row(out, "overdue", fmt.Sprint(p.overdue))
 	if len(p.took) == 0 {
@@ -267,6 +267,20 @@ func (p *performance) line() demoLine {
 	}
 }
 
+// verdict is what is to be said of a demonstration that nobody ended early.
+func (p *performance) verdict(err error) error {
+	if p.report.Outcome != engine.Ready && p.net.Faulty() == p.flags.nodes {
+		return trouble("WM-D003", "nobody answers: every peer of the network is faulty",
+			[]string{fmt.Sprintf("the node said so after %s, within its bound of %s", cli.Duration(p.report.Elapsed), cli.Duration(p.bound))},
+			[]string{"waymark demo --faulty 30"})
+	}
+	var t *cli.Trouble
+	if err != nil && !errors.As(err, &t) {
+		return err
+	}
+	return p.promises()
+}
+
 // promises says which promise was broken, if one was.
 func (p *performance) promises() error {
 	var seen []string
@@ -285,7 +299,7 @@ func (p *performance) promises() error {
 	if len(seen) == 0 {
 		return nil
 	}
-	return trouble("WM-D001", "the demonstration broke a promise", seen, []string{"report it, with this: " + p.flags.String()})
+	return trouble("WM-D001", "the demonstration broke a promise", seen, []string{p.flags.String() + " repeats the network; please report it"})
 }
 
 // recall is the mean of the lookups' recalls.

@@ -16,12 +16,12 @@ import (
 // lines of an operation carry its number, those of a request the request's.
 type events struct {
 	out   *cli.Out
-	dht   *waymark.DHT
+	node  noticer
 	kinds map[engine.OpID]engine.Kind // of the operations that run
 }
 
-func newEvents(out *cli.Out, dht *waymark.DHT) *events {
-	return &events{out: out, dht: dht, kinds: make(map[engine.OpID]engine.Kind)}
+func newEvents(out *cli.Out, node noticer) *events {
+	return &events{out: out, node: node, kinds: make(map[engine.OpID]engine.Kind)}
 }
 
 // The bodies of the lines.
@@ -158,7 +158,9 @@ func (e *events) progressed(f engine.Progressed) {
 	e.line(f.At, noun(f.Kind)+verb, body)
 }
 
-func (e *events) line(at mono.Time, kind string, body any) { e.out.EventAt(e.dht.Time(at), kind, body) }
+func (e *events) line(at mono.Time, kind string, body any) {
+	e.out.EventAt(e.node.Time(at), kind, body)
+}
 
 // noun is the first word of an event's type. A bucket's refresh is a lookup.
 func noun(k engine.Kind) string {

@@ -20,7 +20,7 @@ func (a *app) lookup() *cobra.Command {
 			"KEY is a peer ID, a CID, a multihash, /namespace/name, hex:… or the word random.\n" +
 			"A temporary node joins the network by --via or --network and asks.",
 		Example: "  waymark lookup random --via /ip4/192.0.2.7/tcp/4001/p2p/12D3KooW…\n" +
-			"  waymark lookup bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi --network amino",
+			"  waymark lookup bafybeigdyr… --network amino",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.do(cmd.Context(), func(ctx context.Context, out *cli.Out) (ending, error) {
 				return runLookup(ctx, out, &flags, args[0])

@@ -85,11 +85,8 @@ func (a *app) do(ctx context.Context, work func(context.Context, *cli.Out) (endi
 	}
 	end, err := work(ctx, out)
 	t := troubleOf(ctx, err)
-	if t != nil && end.outcome == "" {
+	if t != nil && t.Outcome != "" {
 		end.outcome = t.Outcome
-	}
-	if end.outcome == "" {
-		end.outcome = "failed"
 	}
 	a.exit = out.Finish(end.outcome, end.body, t)
 	return nil

@@ -15,8 +15,8 @@ import (
 	"github.com/waymark-dht/waymark/internal/cli"
 )
 
-// network is what the members of one DHT agree on, and whom to ask first.
-type network struct {
+// netPlan is what the members of one DHT agree on, and whom to ask first.
+type netPlan struct {
 	Protocol   protocol.ID
 	Seeds      []ma.Multiaddr
 	Mode       waymark.Mode
@@ -24,7 +24,7 @@ type network struct {
 }
 
 // networks are those that have a name.
-var networks = map[string]network{
+var networks = map[string]netPlan{
 	"amino": {Protocol: waymark.DefaultProtocol, Seeds: []ma.Multiaddr{
 		// The public bootstrap peers that Kubo ships (config/bootstrap_peers.go).
 		ma.StringCast("/dnsaddr/bootstrap.libp2p.io/p2p/QmNnooDu7bfjPFoTZYxMNLWUQJyrVwtbZg5gBMjTezGAJN"),
@@ -49,9 +49,9 @@ var modes = map[string]waymark.Mode{
 
 // readNetwork finds a network by its name, or reads its file. The empty name
 // is a network of nobody, for seeds that are given by hand.
-func readNetwork(name string) (network, error) {
+func readNetwork(name string) (netPlan, error) {
 	if name == "" {
-		return network{}, nil
+		return netPlan{}, nil
 	}
 	if n, known := networks[name]; known {
 		return n, nil
@@ -60,20 +60,20 @@ func readNetwork(name string) (network, error) {
 	meta, err := toml.DecodeFile(name, &file)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && !strings.ContainsAny(name, "./"+string(os.PathSeparator)):
-		return network{}, unknownNetwork(name)
+		return netPlan{}, unknownNetwork(name)
 	case errors.Is(err, fs.ErrNotExist):
-		return network{}, trouble("WM-N003", fmt.Sprintf("there is no network file %s", name), []string{reason(err)},
+		return netPlan{}, trouble("WM-N003", fmt.Sprintf("there is no network file %s", name), []string{reason(err)},
 			[]string{"waymark explain WM-N003 shows what such a file holds"})
 	case err != nil:
-		return network{}, badNetwork(name, tomlReason(err))
+		return netPlan{}, badNetwork(name, tomlReason(err))
 	}
 	if unknown := meta.Undecoded(); len(unknown) > 0 {
-		return network{}, badNetwork(name, fmt.Sprintf("unknown key %s; the keys are protocol, seeds, mode, namespaces", unknown[0]))
+		return netPlan{}, badNetwork(name, fmt.Sprintf("unknown key %s; the keys are protocol, seeds, mode, namespaces", unknown[0]))
 	}
 	return file.network(name)
 }
 
-func (f networkFile) network(name string) (n network, err error) {
+func (f networkFile) network(name string) (n netPlan, err error) {
 	mode, known := modes[f.Mode]
 	switch {
 	case !known:
@@ -85,7 +85,7 @@ func (f networkFile) network(name string) (n network, err error) {
 	if t := (*cli.Trouble)(nil); errors.As(err, &t) {
 		return n, badNetwork(name, t.What+": "+strings.Join(t.Seen, "; "))
 	}
-	return network{Protocol: protocol.ID(f.Protocol), Seeds: seeds, Mode: mode, Namespaces: f.Namespaces}, nil
+	return netPlan{Protocol: protocol.ID(f.Protocol), Seeds: seeds, Mode: mode, Namespaces: f.Namespaces}, nil
 }
 
 // tomlReason is where and what, without the library's name.

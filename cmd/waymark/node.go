@@ -35,7 +35,7 @@ func (n *nodeFlags) add(flags *pflag.FlagSet, withVia bool) {
 		flags.StringSliceVar(&n.via, "via", nil, "a peer of the network to begin with; may be repeated")
 	}
 	flags.StringVar(&n.network, "network", "", "the network: amino (the public IPFS network) or a TOML file")
-	flags.StringVar(&n.protocol, "protocol", "", "the DHT's protocol, such as /subspace/kad/0.1.0 ("+string(waymark.DefaultProtocol)+")")
+	flags.StringVar(&n.protocol, "protocol", "", "the DHT's protocol ("+string(waymark.DefaultProtocol)+")")
 	flags.StringSliceVar(&n.listen, "listen", nil, "listen on this address; without it the node only dials")
 }
 
@@ -127,12 +127,22 @@ func listenTrouble(addr ma.Multiaddr, err error) *cli.Trouble {
 		[]string{"leave --listen out, or take an address of this machine: --listen /ip4/127.0.0.1/tcp/0"})
 }
 
-// reason is the last line of an error's text, where libp2p puts the cause.
+// reason is the last line of an error's text, where libp2p puts the cause,
+// without what stands around it.
 func reason(err error) string { return reasonOf(err.Error()) }
 
 func reasonOf(text string) string {
 	lines := strings.Split(strings.TrimSpace(text), "\n")
-	return strings.TrimSpace(lines[len(lines)-1])
+	text = strings.TrimSpace(lines[len(lines)-1])
+	for _, around := range []string{"failed to parse multiaddr ", "failed to listen on any addresses: "} {
+		if rest, found := strings.CutPrefix(text, around); found {
+			text = strings.Trim(rest, "[]")
+		}
+	}
+	if _, cause, found := strings.Cut(text, "] "); found {
+		text = cause // after the address that was dialled
+	}
+	return text
 }
 
 // anyPort returns the address with its port replaced by 0.
@@ -206,13 +216,14 @@ func allPrivate(seeds []ma.Multiaddr) bool {
 // visit is a temporary node that has joined a network, and who watches it.
 type visit struct {
 	*watch
-	node *node
+	dht  *waymark.DHT
+	temp *node
 }
 
 // Close leaves the network.
 func (v *visit) Close() error {
 	v.watch.Close()
-	return v.node.Close()
+	return v.temp.Close()
 }
 
 // enter makes a temporary node and joins the network that the flags name. Next
@@ -229,8 +240,8 @@ func enter(ctx context.Context, out *cli.Out, flags *nodeFlags, next string) (*v
 	if err != nil {
 		return nil, err
 	}
-	v := &visit{newWatch(out, n.dht, len(p.seeds)), n}
-	if _, _, err := join(ctx, v.watch); err != nil {
+	v := &visit{newWatch(out, n.dht, len(p.seeds)), n.dht, n}
+	if _, _, _, err := join(ctx, n.dht, v.watch); err != nil {
 		return nil, errors.Join(err, v.Close())
 	}
 	return v, nil

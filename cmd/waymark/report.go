@@ -13,8 +13,8 @@ import (
 
 // Measures of a report.
 const (
-	nameColumn = 10
-	headsShown = 2 // failures named in a step's line
+	nameColumn    = 10
+	failureColumn = 36 // for the failures of one step
 )
 
 // bootLine is what the result line says of a bootstrap.
@@ -36,9 +36,8 @@ func bootLineOf(r waymark.Report, bound time.Duration, overdue int64) bootLine {
 }
 
 // printBoot prints how a bootstrap went, for people.
-func printBoot(out *cli.Out, r waymark.Report, bound time.Duration) {
-	style := out.Style
-	row(out, "outcome", mark(style, r.Outcome)+" "+r.Outcome.String())
+func printBoot(out *cli.Out, r waymark.Report, word string, bound time.Duration) {
+	row(out, "outcome", mark(out.Style, r.Outcome)+" "+word)
 	row(out, "time", fmt.Sprintf("%s of at most %s", cli.Duration(r.Elapsed), cli.Duration(bound)))
 	row(out, "table", cli.Count(r.Table, "peer"))
 	row(out, "requests", fmt.Sprintf("%d · %d answered", r.Stats.Requests, r.Stats.Successes))
@@ -109,13 +108,20 @@ func printFailures(out *cli.Out, counts map[string]int) {
 // failureWords is all failures in one line.
 func failureWords(counts map[string]int) string { return strings.Join(failureList(counts), ", ") }
 
-// failureHeads is the most frequent failures, for a column.
-func failureHeads(counts map[string]int) string {
+// failureHeads is as many of the most frequent failures as fit a column.
+func failureHeads(counts map[string]int, width int) (text string) {
 	list := failureList(counts)
-	if len(list) > headsShown+1 {
-		list = append(list[:headsShown], "…")
+	for i, words := range list {
+		longer := text + words
+		if i < len(list)-1 {
+			longer += ", "
+		}
+		if cli.Width(longer) > width-1 {
+			return text + "…"
+		}
+		text = longer
 	}
-	return strings.Join(list, ", ")
+	return text
 }
 
 // failureList lists failures, the most frequent first.
@@ -148,7 +154,7 @@ func stepWords(s engine.StepReport) string {
 // stepLineOf is stepWords in columns.
 func stepLineOf(style cli.Style, s engine.StepReport) string {
 	return fmt.Sprintf("%s %s %7s %7s   %s", mark(style, s.Outcome), cli.Pad(s.Name, stepColumns),
-		fmt.Sprintf("%d/%d", s.Answered, s.Asked), cli.Duration(s.Elapsed), style.Dim(failureHeads(s.Failures.Words())))
+		fmt.Sprintf("%d/%d", s.Answered, s.Asked), cli.Duration(s.Elapsed), style.Dim(failureHeads(s.Failures.Words(), failureColumn)))
 }
 
 // mark is an outcome at a glance.

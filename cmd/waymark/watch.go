@@ -10,6 +10,7 @@ import (
 
 	"github.com/waymark-dht/waymark"
 	"github.com/waymark-dht/waymark/core/engine"
+	"github.com/waymark-dht/waymark/core/mono"
 	"github.com/waymark-dht/waymark/internal/cli"
 )
 
@@ -23,11 +24,18 @@ const (
 	stepColumns = 9 // for the name of a step: "bucket 12"
 )
 
+// noticer is a node that can be watched.
+type noticer interface {
+	Facts(context.Context) <-chan waymark.Fact
+	Open() []waymark.OpenOp
+	Time(mono.Time) time.Time
+}
+
 // watch shows one node at work: it reads the node's facts, draws what runs and
 // what that waits for, and writes the events for programs.
 type watch struct {
 	out    *cli.Out
-	dht    *waymark.DHT
+	node   noticer
 	events *events
 	facts  <-chan waymark.Fact
 	stop   context.CancelFunc
@@ -47,11 +55,11 @@ type watch struct {
 }
 
 // newWatch follows the node from now on. Close it.
-func newWatch(out *cli.Out, dht *waymark.DHT, seeds int) *watch {
+func newWatch(out *cli.Out, node noticer, seeds int) *watch {
 	ctx, stop := context.WithCancel(context.Background())
 	return &watch{
-		out: out, dht: dht, seeds: seeds, events: newEvents(out, dht),
-		facts: dht.Facts(ctx), stop: stop, remaining: -1,
+		out: out, node: node, seeds: seeds, events: newEvents(out, node),
+		facts: node.Facts(ctx), stop: stop, remaining: -1,
 	}
 }
 
@@ -79,7 +87,7 @@ func (w *watch) follow(work func()) {
 			}
 			w.note(f)
 		case <-tick.C:
-			w.open = w.dht.Open()
+			w.open = w.node.Open()
 			w.out.Show(w)
 		case <-done:
 			w.drain()
@@ -91,7 +99,7 @@ func (w *watch) follow(work func()) {
 // drain reads the facts up to now. Open is answered by the goroutine that
 // publishes them, so what was noticed before is in the channel after it.
 func (w *watch) drain() {
-	w.open = w.dht.Open()
+	w.open = w.node.Open()
 	for {
 		select {
 		case f, open := <-w.facts:
@@ -211,6 +219,6 @@ func (w *watch) waiting(f engine.Waiting) string {
 	if f.Peer != nil {
 		who = cli.ShortID(idOf(f.Peer)) + "  " + who
 	}
-	age := w.out.Now().Sub(w.dht.Time(f.Since))
+	age := w.out.Now().Sub(w.node.Time(f.Since))
 	return fmt.Sprintf("%s %s/%s", who, cli.Tenths(age), cli.Tenths(f.Deadline.Sub(f.Since)))
 }
