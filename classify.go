@@ -38,6 +38,7 @@ func (a *attempt) at() phase     { return phase(a.phase.Load()) }
 // The errors that this package finds in what a peer sends.
 var (
 	errGarbage    = errors.New("not an answer of this protocol")
+	errBudget     = errors.New("enough dials to this neighbourhood for now")
 	errNoProtocol = errors.New("the peer does not speak this protocol")
 )
 
@@ -159,7 +160,7 @@ func addrFailure(err error) contact.Failure {
 		return contact.NoAddress
 	case errors.Is(err, swarm.ErrDialBackoff), errors.Is(err, swarm.ErrDialRefusedBlackHole),
 		errors.Is(err, swarm.ErrGaterDisallowedConnection), errors.Is(err, swarm.ErrSwarmClosed),
-		errors.Is(err, network.ErrResourceLimitExceeded), isOurLimit(err):
+		errors.Is(err, network.ErrResourceLimitExceeded), errors.Is(err, errBudget), isOurLimit(err):
 		return contact.NotSent
 	case errors.Is(err, swarm.ErrNoGoodAddresses):
 		return contact.NoAddress

@@ -40,6 +40,11 @@ type Config struct {
 	// params.MaxSeeds.
 	Seeds []ma.Multiaddr
 
+	// Remembered are contacts of an earlier life, the most useful first: they
+	// are asked together with the seeds. Default: none. Limit:
+	// params.MaxRemembered; more are left out.
+	Remembered []peer.AddrInfo
+
 	// Paths is how many disjoint paths a lookup takes: more of them resist
 	// more hostile peers, and cost as many times the requests. Default: 1.
 	// Limit: params.MaxPaths.
@@ -136,8 +141,12 @@ func (c Config) checked(self peer.ID) (Config, engine.Config, error) {
 		return c, engine.Config{}, badConfig("%d seeds; at most %d are possible", len(c.Seeds), params.MaxSeeds)
 	}
 	seeds, err := seedsOf(c.Seeds, self)
+	remembered := make([]*contact.Info, 0, params.MaxRemembered)
+	for _, info := range c.Remembered[:min(len(c.Remembered), params.MaxRemembered)] {
+		remembered = append(remembered, contactOf(info))
+	}
 	return c, engine.Config{
-		Seeds: seeds, Paths: max(1, c.Paths),
+		Seeds: seeds, Remembered: remembered, Paths: max(1, c.Paths),
 		Table: table.Config{ExemptLoopback: c.AllowLoopback},
 	}, err
 }

@@ -3,9 +3,13 @@ package waymark
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net/netip"
 	"reflect"
 	"slices"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
@@ -32,7 +36,8 @@ func addrs(t *testing.T, texts ...string) (out []ma.Multiaddr) {
 // what checked does with it, and of this list.
 func TestConfigIsCounted(t *testing.T) {
 	want := []string{
-		"Protocol", "Mode", "Seeds", "Paths", "AllowLoopback", "Resolver", "DialWatch", "Logger", "Seed", "Clock",
+		"Protocol", "Mode", "Seeds", "Remembered", "Paths", "AllowLoopback", "Resolver", "DialWatch", "Logger",
+		"Seed", "Clock",
 	}
 	var got []string
 	for _, f := range reflect.VisibleFields(reflect.TypeFor[Config]()) {
@@ -147,5 +152,44 @@ func TestNamesLeadToPeers(t *testing.T) {
 		if infos, err := resolve(t.Context(), zone, name); err == nil {
 			t.Errorf("%s leads to %v", name, infos)
 		}
+	}
+}
+
+func TestALimitIsPerPlaceAndWindow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWindowed(3, time.Second)
+		at := func(s string) netip.Prefix {
+			p, ok := neighbourhood(addrs(t, s)[0], true)
+			if !ok {
+				t.Fatal(s)
+			}
+			return p
+		}
+		for i := range 5 {
+			if got := w.allow(at(fmt.Sprintf("/ip4/8.8.8.%d/tcp/1", i))); got != (i < 3) {
+				t.Errorf("event %d of one neighbourhood: %v", i, got)
+			}
+		}
+		if !w.allow(at("/ip4/8.8.9.1/tcp/1")) || !w.allow(at("/ip6/2001:db8::1/tcp/1")) {
+			t.Error("another neighbourhood is not counted apart")
+		}
+		<-time.After(time.Second)
+		if !w.allow(at("/ip4/8.8.8.8/tcp/1")) {
+			t.Error("the next window is not another one")
+		}
+		for i := range 2 * params.MaxWindowed {
+			w.allow(at(fmt.Sprintf("/ip4/9.%d.%d.1/tcp/1", i>>8, i&255)))
+		}
+		if len(w.counts) > params.MaxWindowed+1 {
+			t.Errorf("%d places are counted", len(w.counts))
+		}
+	})
+	for _, none := range []string{"/dns4/a.example/tcp/1", "/ip4/127.0.0.1/tcp/1", "/ip6/::1/tcp/1"} {
+		if p, ok := neighbourhood(addrs(t, none)[0], true); ok {
+			t.Errorf("%s is in %v", none, p)
+		}
+	}
+	if p, ok := household(addrs(t, "/ip6/2001:db8::1/tcp/1")[0], true); !ok || p.Bits() != 64 {
+		t.Errorf("%v", p)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"io"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,12 +24,14 @@ type server struct {
 	*DHT
 	answered, refused, resets atomic.Uint64
 
+	rate      *windowed  // requests by IP
 	switching sync.Mutex // one change of mode at a time
 
 	mu       sync.Mutex
 	on       bool
 	open     map[network.Stream]struct{}
 	perPeer  map[peer.ID]int
+	perIP    map[netip.Prefix]int
 	stopping bool
 	drained  chan struct{} // closed when stopping and the last stream is over
 }
@@ -36,7 +39,8 @@ type server struct {
 func newServer(d *DHT) *server {
 	return &server{
 		DHT: d, open: make(map[network.Stream]struct{}), perPeer: make(map[peer.ID]int),
-		drained: make(chan struct{}),
+		perIP: make(map[netip.Prefix]int), drained: make(chan struct{}),
+		rate: newWindowed(params.RequestsPerIP, params.RequestsWindow),
 	}
 }
 
@@ -96,15 +100,23 @@ func (s *server) handle(st network.Stream) {
 // errIdle ends a stream that nobody has used for a while. It is no fault.
 var errIdle = errors.New("the stream is idle")
 
+// errTooMany ends a stream whose IP asks too often.
+var errTooMany = errors.New("too many requests from one IP")
+
 func (s *server) enter(st network.Stream) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	from := st.Conn().RemotePeer()
-	if !s.on || len(s.open) >= params.StreamsTotal || s.perPeer[from] >= params.StreamsPerPeer {
+	at, counts := household(st.Conn().RemoteMultiaddr(), s.policy.loopback)
+	if !s.on || len(s.open) >= params.StreamsTotal || s.perPeer[from] >= params.StreamsPerPeer ||
+		counts && s.perIP[at] >= params.StreamsPerIP {
 		return false
 	}
 	s.open[st] = struct{}{}
 	s.perPeer[from]++
+	if counts {
+		s.perIP[at]++
+	}
 	return true
 }
 
@@ -112,11 +124,18 @@ func (s *server) leave(st network.Stream) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.open, st)
-	from := st.Conn().RemotePeer()
-	if s.perPeer[from]--; s.perPeer[from] == 0 {
-		delete(s.perPeer, from)
+	less(s.perPeer, st.Conn().RemotePeer())
+	if at, counts := household(st.Conn().RemoteMultiaddr(), s.policy.loopback); counts {
+		less(s.perIP, at)
 	}
 	s.drainedLocked()
+}
+
+// less counts one less, and forgets what there is none of.
+func less[K comparable](counts map[K]int, k K) {
+	if counts[k]--; counts[k] == 0 {
+		delete(counts, k)
+	}
 }
 
 func (s *server) drainedLocked() {
@@ -148,6 +167,9 @@ func (s *server) answerAll(st network.Stream) error {
 		body, err := wire.ReadFrame(in, frame, params.MaxRequest)
 		if frame = body; err != nil {
 			return err
+		}
+		if at, counts := household(st.Conn().RemoteMultiaddr(), s.policy.loopback); counts && !s.rate.allow(at) {
+			return errTooMany
 		}
 		if out, err = s.reply(out[:0], body, st.Conn().RemotePeer()); err != nil {
 			return err

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -119,7 +120,11 @@ func (w *workers) dial(a *attempt) (network.Conn, error) {
 	a.enter(dialling)
 	net := w.host.Network()
 	if net.Connectedness(a.peer) != network.Connected {
-		net.Peerstore().AddAddrs(a.peer, unpacked(a.to.Addrs), peerstore.TempAddrTTL)
+		addrs := w.affordable(a)
+		if len(addrs) == 0 && len(a.to.Addrs) > 0 {
+			return nil, errBudget
+		}
+		net.Peerstore().AddAddrs(a.peer, addrs, peerstore.TempAddrTTL)
 		if s, ok := net.(*swarm.Swarm); ok && a.seed {
 			s.Backoff().Clear(a.peer) // for the host's other users as well
 		}
@@ -131,6 +136,19 @@ func (w *workers) dial(a *attempt) (network.Conn, error) {
 		a.uses(conn, nil)
 	}
 	return conn, err
+}
+
+// affordable returns the addresses of a peer that the budget of dials allows;
+// a seed's are the user's own choice.
+func (w *workers) affordable(a *attempt) []ma.Multiaddr {
+	all := unpacked(a.to.Addrs)
+	if a.seed {
+		return all
+	}
+	return slices.DeleteFunc(all, func(m ma.Multiaddr) bool {
+		at, counts := neighbourhood(m, w.policy.loopback)
+		return counts && !w.budget.allow(at)
+	})
 }
 
 // verified returns who answered with what is known of it at first hand: the

@@ -26,6 +26,7 @@ type workers struct {
 	base    context.Context
 	cancel  context.CancelFunc
 	idle    *idleStreams
+	budget  *windowed     // of dials to hearsay addresses
 	drained chan struct{} // closed when stopping and the last call is over
 
 	mu       sync.Mutex
@@ -62,7 +63,7 @@ type attempt struct {
 
 func newWorkers(d *DHT) *workers {
 	w := &workers{
-		DHT: d, idle: newIdleStreams(), drained: make(chan struct{}),
+		DHT: d, idle: newIdleStreams(), budget: newWindowed(params.DialsPerNet, params.DialsWindow), drained: make(chan struct{}),
 		due: make(map[engine.AttemptID]*attempt), next: mono.Never, zombies: make(map[string]int),
 	}
 	w.base, w.cancel = context.WithCancel(context.Background())

@@ -40,3 +40,21 @@ const (
 // MaxDetail is how many bytes of an error's text are kept as evidence; a
 // failed dial of eight addresses fills some 700.
 const MaxDetail = 512
+
+// Limits by where strangers are. KAD-12.
+const (
+	// DialsPerNet is how many dials to hearsay addresses of one IPv4 /24 or
+	// IPv6 /48 are made per DialsWindow, so that liars cannot aim a node at a
+	// victim. Honest networks have a handful of peers in one: 16 are plenty.
+	DialsPerNet = 16
+	DialsWindow = 10 * time.Second
+	// StreamsPerIP caps inbound streams of one IP (IPv6: /64), behind which
+	// many peers may live: twice what one peer may have.
+	StreamsPerIP = 2 * StreamsPerPeer
+	// RequestsPerIP is how many requests of one IP are answered per
+	// RequestsWindow. An eager node sends some 40 to one peer in a bootstrap.
+	RequestsPerIP  = 512
+	RequestsWindow = time.Second
+	// MaxWindowed caps the places that a limit counts apart.
+	MaxWindowed = 8192
+)
