@@ -1,0 +1,115 @@
+package waymark_test
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/waymark-dht/waymark"
+	"github.com/waymark-dht/waymark/core/contact"
+	"github.com/waymark-dht/waymark/core/engine"
+	"github.com/waymark-dht/waymark/core/params"
+	"github.com/waymark-dht/waymark/internal/fault"
+)
+
+// TestCloseAndCancelAtEveryStep interrupts a bootstrap after each of its
+// facts, once by cancelling it and once by closing the node.
+func TestCloseAndCancelAtEveryStep(t *testing.T) {
+	for _, way := range []string{"cancel", "close"} {
+		for step := range 40 {
+			inBubble(t, func(t *testing.T, w *world) {
+				servers := w.servers(4)
+				d := w.node(waymark.Config{Seeds: seedsAt(t, servers[0], servers[1])})
+				w.check(d.Admit(addrOf(w.peer(silent))))
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				facts := d.Facts(t.Context())
+				ended := make(chan error, 1)
+				go func() { _, err := d.RunBootstrap(ctx); ended <- err }()
+				for range step {
+					<-facts
+				}
+				began := time.Now()
+				if way == "cancel" {
+					cancel()
+				} else if err := d.Close(); err != nil {
+					t.Errorf("close after %d facts: %v", step, err)
+				}
+				err := <-ended
+				if err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, waymark.ErrClosed) {
+					t.Errorf("%s after %d facts: %v", way, step, err)
+				}
+				if took := time.Since(began); took > params.CancelGrace {
+					t.Errorf("%s after %d facts took %v", way, step, took)
+				}
+			})
+		}
+	}
+}
+
+// TestACutAtEveryStepOfABootstrap is rust-libp2p #5432 at every moment: the
+// connections die in the middle of a frame after so many bytes, alone and
+// with all other peers silent from then on. The bootstrap ends within its
+// bound, once, and the node is of use again when the network is.
+func TestACutAtEveryStepOfABootstrap(t *testing.T) {
+	var hit contact.Failures
+	for _, mute := range []bool{false, true} {
+		for after := 100; after < 4000; after += 317 { // a prime: every part of a frame
+			inBubble(t, func(t *testing.T, w *world) {
+				for f, n := range bootstrapUnderCuts(t, w, after, mute) {
+					hit[f] += n
+				}
+			})
+		}
+	}
+	if hit[contact.Reset] == 0 || hit[contact.Silent]+hit[contact.BlackHole] == 0 {
+		t.Errorf("the cuts have not hit what they should: %v", hit.Words())
+	}
+}
+
+func bootstrapUnderCuts(t *testing.T, w *world, after int, mute bool) contact.Failures {
+	servers := w.servers(6)
+	rng := rand.New(rand.NewPCG(uint64(after), 0))
+	w.wire.OnLink(func(l *fault.Link) {
+		if mute && rng.IntN(3) > 0 {
+			l.Stall(fault.Down)
+			return
+		}
+		l.CutAfter(fault.Down, after)
+	})
+	d := w.node(waymark.Config{Seeds: seedsAt(t, servers[0], servers[1]), Mode: waymark.ModeClient})
+	facts := d.Facts(t.Context())
+	began := time.Now()
+	report, err := d.RunBootstrap(t.Context())
+	if took := time.Since(began); took > d.Bound(waymark.OpBootstrap) || d.Overdue() != 0 {
+		t.Errorf("cut after %d bytes (mute %v): it took %v, %d overdue", after, mute, took, d.Overdue())
+	}
+	if err != nil && len(report.Reasons()) == 0 {
+		t.Errorf("cut after %d bytes (mute %v): %v without a reason: %+v", after, mute, err, report)
+	}
+	synctest.Wait()
+	if n := endsOf(facts, engine.KindBootstrap); n != 1 {
+		t.Errorf("cut after %d bytes (mute %v): %d bootstraps have ended", after, mute, n)
+	}
+	w.wire.OnLink(func(*fault.Link) {})
+	w.wire.CutAll()
+	comesBack(t, d)
+	return report.Stats.Failures
+}
+
+// endsOf counts the ends of one kind among the facts that are there.
+func endsOf(facts <-chan waymark.Fact, kind engine.Kind) (n int) {
+	for {
+		select {
+		case f := <-facts:
+			if end, ok := f.(engine.OpEnded); ok && end.Kind == kind {
+				n++
+			}
+		default:
+			return n
+		}
+	}
+}
