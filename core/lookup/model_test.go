@@ -308,10 +308,14 @@ func (m *model) dropped(a Action) {
 // deeper than H, and fewer than k that answered are nearer, as far as the
 // path's own informants told.
 func (m *model) eligible(p, peer int) bool {
+	return m.askable(p, peer) && m.inSight(p, peer)
+}
+
+func (m *model) askable(p, peer int) bool {
 	g := &m.guests[peer]
 	again := g.state == failed && g.fresh && int(g.attempts) < m.cfg.AttemptsFresh && int(g.asker) == p
 	d := m.paths[p].depth[peer]
-	return d > 0 && int(d) <= m.cfg.MaxDepth && (g.state == known || again) && m.inSight(p, peer)
+	return d > 0 && int(d) <= m.cfg.MaxDepth && (g.state == known || again)
 }
 
 // inSight reports whether fewer than k peers nearer than one have answered.
@@ -327,9 +331,13 @@ func (m *model) inSight(p, peer int) bool {
 
 // nearest returns a path's nearest eligible peer, or 0.
 func (m *model) nearest(p int) int {
-	for n := 1; n <= m.n; n++ {
-		if m.eligible(p, n) {
+	nearer := 0
+	for n := 1; n <= m.n && nearer < m.cfg.K; n++ {
+		if m.askable(p, n) {
 			return n
+		}
+		if m.paths[p].depth[n] > 0 && m.guests[n].state == answered {
+			nearer++
 		}
 	}
 	return 0
@@ -504,7 +512,7 @@ func (m *model) reason(l *Lookup) {
 	switch {
 	case !some:
 		want = Nobody
-	case capped:
+	case capped && (m.cfg.Liars == 0 || l.End() != Converged): // names of liars only are left: converged
 		want = Capped
 	}
 	if l.End() != want {

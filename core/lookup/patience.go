@@ -34,7 +34,9 @@ func (e *estimator) sample(r int64) {
 		e.srtt, e.rttvar, e.any = r, r/2, true
 		return
 	}
-	r = min(r, 2*(e.srtt+4*e.rttvar))
+	if most := 2 * (e.srtt + 4*e.rttvar); most > 0 { // else the first was zero and says nothing
+		r = min(r, most)
+	}
 	delta := e.srtt - r
 	if delta < 0 {
 		delta = -delta

@@ -3,6 +3,7 @@ package lookup
 import (
 	"github.com/waymark-dht/waymark/core/key"
 	"github.com/waymark-dht/waymark/core/mono"
+	"github.com/waymark-dht/waymark/core/params"
 )
 
 // The region probe. Neighbours answer alike: each names its k closest, dead
@@ -67,7 +68,7 @@ func (l *Lookup) planProbes(w *walk) bool {
 	first := max(0, edge-w.rounds)
 	w.rounds++
 	for _, peer := range helpers {
-		for bit := first; bit < min(first+2, key.Bits-1); bit++ { // the target itself has no sibling
+		for bit := first; bit < min(first+params.ProbesPerPeer, key.Bits-1); bit++ { // the target itself has no sibling
 			w.probes = append(w.probes, probe{peer, goal{l.target.FlipBit(bit), bit + 1}})
 		}
 	}

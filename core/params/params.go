@@ -55,6 +55,9 @@ const (
 	// Recall at 30 % silent peers: .93 without, ≥ .999 with.
 	ProbePeers  = 4
 	ProbeRounds = 2
+	// ProbesPerPeer is for how many regions each of them is asked in a round:
+	// the two beside the target at the depth where the result ends.
+	ProbesPerPeer = 2
 )
 
 // Deadlines. KAD-3.

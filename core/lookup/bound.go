@@ -1,0 +1,47 @@
+package lookup
+
+import (
+	"time"
+
+	"github.com/waymark-dht/waymark/core/params"
+)
+
+// Bound returns how long a lookup can take at most when no attempt takes longer
+// than hard and the lookup itself no longer than deadline: the closed form of
+// the guarantee, without the running time (params.Epsilon). It holds from the
+// moment in which the lookup has its slots; what it waits for them counts
+// against its deadline only.
+//
+// The argument is Graham's for list scheduling. While some eligible peer waits,
+// α attempts are under way, which is the case for P/α·hard at most. At any
+// other moment the end of an attempt would lead one step further along a chain
+// of informants, and no chain is longer than chain.
+func Bound(cfg Config, hard, deadline time.Duration) time.Duration {
+	longest := time.Duration(0)
+	for i := range max(1, cfg.Paths) {
+		alpha := min(share(cfg.Alpha, max(1, cfg.Paths), i), share(cfg.AlphaLast, max(1, cfg.Paths), i))
+		if alpha == 0 {
+			return deadline
+		}
+		budget := time.Duration(share(cfg.MaxPeers, max(1, cfg.Paths), i))
+		spent := (budget + chain(cfg)*time.Duration(alpha-1)) * hard / time.Duration(alpha)
+		longest = max(longest, spent)
+	}
+	return min(longest, deadline)
+}
+
+// chain is the length of the longest chain of attempts of which each began
+// because the one before it ended: H informants, each asked as often as may be,
+// and once more as many after each round of region probes, which takes the time
+// of two requests to the same peer.
+func chain(cfg Config) time.Duration {
+	informants := max(cfg.Attempts, cfg.AttemptsFresh, 1) * cfg.MaxDepth
+	return time.Duration(informants + cfg.ProbeRounds*(informants+params.ProbesPerPeer))
+}
+
+// StoreBound is Bound for a lookup whose k closest are then sent one request
+// each: a put or a provide.
+func StoreBound(cfg Config, hard, deadline time.Duration) time.Duration {
+	rounds := (cfg.K + cfg.Alpha - 1) / max(1, cfg.Alpha)
+	return min(Bound(cfg, hard, deadline)+time.Duration(max(1, cfg.Attempts)*rounds)*hard, deadline)
+}
