@@ -50,7 +50,7 @@ func runBootstrap(ctx context.Context, out *cli.Out, flags *nodeFlags) (end endi
 	report, word, bound, err := join(ctx, n.dht, w)
 	out.Gap()
 	printBoot(out, report, word, bound)
-	printSteps(out, report.Steps)
+	printSteps(out, len(report.Steps), report.Steps)
 	return ending{word, bootLineOf(report, bound, n.dht.Overdue())}, err
 }
 

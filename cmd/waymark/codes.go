@@ -61,6 +61,8 @@ var codes = []code{
 		"With every peer faulty nobody can answer, and the node says so within its\nbound instead of waiting."},
 	{"WM-S001", cli.ExitInterrupted, "cancelled", "interrupted",
 		"The first ^C stops the command and prints what there was; a second ends the\nprocess at once."},
+	{"WM-S002", cli.ExitDeadline, "partial-deadline", "--timeout ended the command",
+		"The time that --timeout gives covers the whole command, from its start. Without\nit every operation still ends, by the bound that it prints."},
 	{"WM-X001", cli.ExitFailed, "failed", "unexpected error",
 		"An error that the command has no better words for. If the text does not help,\nplease report it."},
 }

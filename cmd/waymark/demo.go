@@ -133,7 +133,7 @@ func (p *performance) build(ctx context.Context) (err error) {
 	healthy := p.flags.nodes - p.net.Faulty()
 	p.out.Say("network    %d healthy servers on 127.0.0.1 over TCP and QUIC, tables filled", healthy)
 	label := fmt.Sprintf("%d faulty", p.net.Faulty())
-	for _, line := range cli.Wrap(failureList(p.net.Kinds()), ", ", column-nameColumn) {
+	for _, line := range cli.Wrap(kindList(p.net.Kinds()), ", ", column-nameColumn) {
 		p.out.Say("%s %s", cli.Pad(label, nameColumn), line)
 		label = ""
 	}
@@ -240,7 +240,7 @@ func (p *performance) print() {
 	out, style := p.out, p.out.Style
 	out.Gap()
 	printBoot(out, p.report, p.word, p.bound)
-	printSteps(out, folded(p.report.Steps))
+	printSteps(out, len(p.report.Steps), folded(p.report.Steps))
 	row(out, "overdue", fmt.Sprint(p.overdue))
 	if len(p.took) == 0 {
 		return
@@ -303,11 +303,15 @@ func (p *performance) promises() error {
 }
 
 // recall is the mean of the lookups' recalls.
-func (p *performance) recall() (mean float64) {
-	for _, r := range p.recalls {
-		mean += r / float64(len(p.recalls))
+func (p *performance) recall() float64 {
+	if len(p.recalls) == 0 {
+		return 0
 	}
-	return mean
+	sum := 0.0
+	for _, r := range p.recalls {
+		sum += r
+	}
+	return sum / float64(len(p.recalls))
 }
 
 // recallOf is the share of the truth that was found.

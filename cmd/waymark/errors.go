@@ -18,7 +18,11 @@ func interrupted(by *signalled, err error) *cli.Trouble {
 	if errors.As(err, &t) && t.Code != "WM-X001" {
 		seen = "stopped at once; until then: " + t.What
 	}
-	s := trouble("WM-S001", "interrupted by "+by.Error(), []string{seen}, []string{"run it again; --timeout 10s would end it by itself"})
+	what := "interrupted"
+	if by.exit() == cli.ExitTerminated {
+		what = "terminated"
+	}
+	s := trouble("WM-S001", what, []string{seen}, []string{"run it again; --timeout 10s would end it by itself"})
 	s.Exit = by.exit()
 	return s
 }

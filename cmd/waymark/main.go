@@ -104,6 +104,9 @@ func troubleOf(ctx context.Context, err error) *cli.Trouble {
 		return nil
 	case errors.As(err, &t):
 		return t
+	case errors.Is(err, context.DeadlineExceeded):
+		return trouble("WM-S002", "--timeout ended the command", []string{"what there was is printed above"},
+			[]string{"give it longer, or leave --timeout out: every operation has a bound of its own"})
 	}
 	return trouble("WM-X001", err.Error(), nil, nil)
 }

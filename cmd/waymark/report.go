@@ -14,7 +14,7 @@ import (
 // Measures of a report.
 const (
 	nameColumn    = 10
-	failureColumn = 36 // for the failures of one step
+	failureColumn = 35 // for the failures of one step
 )
 
 // bootLine is what the result line says of a bootstrap.
@@ -37,16 +37,16 @@ func bootLineOf(r waymark.Report, bound time.Duration, overdue int64) bootLine {
 
 // printBoot prints how a bootstrap went, for people.
 func printBoot(out *cli.Out, r waymark.Report, word string, bound time.Duration) {
-	row(out, "outcome", mark(out.Style, r.Outcome)+" "+word)
-	row(out, "time", fmt.Sprintf("%s of at most %s", cli.Duration(r.Elapsed), cli.Duration(bound)))
+	row(out, "outcome", fmt.Sprintf("%s %s in %s of at most %s",
+		mark(out.Style, r.Outcome), word, cli.Duration(r.Elapsed), cli.Duration(bound)))
 	row(out, "table", cli.Count(r.Table, "peer"))
 	row(out, "requests", fmt.Sprintf("%d · %d answered", r.Stats.Requests, r.Stats.Successes))
 	printFailures(out, r.Stats.Failures.Words())
 }
 
-// printSteps prints every step of a bootstrap, in the order of their ends.
-func printSteps(out *cli.Out, steps []engine.StepReport) {
-	label := cli.Count(len(steps), "step")
+// printSteps prints the steps of a bootstrap, in the order of their ends.
+func printSteps(out *cli.Out, count int, steps []engine.StepReport) {
+	label := cli.Count(count, "step")
 	for _, s := range steps {
 		row(out, label, stepLineOf(out.Style, s))
 		label = ""
@@ -122,6 +122,15 @@ func failureHeads(counts map[string]int, width int) (text string) {
 		text = longer
 	}
 	return text
+}
+
+// kindList lists kinds of peers, with a number only where there are several.
+func kindList(counts map[string]int) []string {
+	list := failureList(counts)
+	for i, words := range list {
+		list[i] = strings.TrimPrefix(words, "1 ")
+	}
+	return list
 }
 
 // failureList lists failures, the most frequent first.

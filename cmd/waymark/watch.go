@@ -21,7 +21,7 @@ const (
 	stepsShown  = 6                      // the last so many steps of a bootstrap
 	waitsShown  = 3                      // what it waits for, the longest first
 	barCells    = 20
-	stepColumns = 9 // for the name of a step: "bucket 12"
+	stepColumns = 10 // for the name of a step: "12 buckets"
 )
 
 // noticer is a node that can be watched.
