@@ -18,8 +18,8 @@ import (
 type Env interface {
 	// Patience returns how long a probe of the contact may take in all.
 	Patience(h contact.Handle) (soft, hard time.Duration)
-	// Deepest returns the index of the deepest bucket that is not empty, or
-	// -1 for an empty table.
+	// Deepest returns the index of the deepest bucket that a walk to the node
+	// itself may leave incomplete, or -1 for an empty table.
 	Deepest() int
 	// Full reports whether the table holds as many contacts as it could,
 	// at most k: those that have answered this node.

@@ -31,9 +31,20 @@ func (e *Engine) met(info *contact.Info) {
 		return
 	}
 	h, _ := e.book.Intern(info)
-	if !e.tab.Has(h) && !e.memory.Doubtful(e.book.Info(h), e.now.Mono) {
+	if !e.tab.Has(h) && !e.asking(h) && !e.memory.Doubtful(e.book.Info(h), e.now.Mono) {
 		e.wantProbe(h)
 	}
+}
+
+// asking reports whether a request to a contact is under way: its outcome says
+// what a check would. Mostly it is what made the peer known to identify.
+func (e *Engine) asking(h contact.Handle) bool {
+	for _, a := range e.attempts {
+		if a.peer == h {
+			return true
+		}
+	}
+	return false
 }
 
 // wantProbe puts a contact in line for a check, unless the line is full.

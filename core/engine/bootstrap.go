@@ -11,15 +11,19 @@ import (
 	"github.com/waymark-dht/waymark/core/params"
 )
 
-// Deepest implements boot.Env.
+// Deepest implements boot.Env: the bucket of the k-th nearest contact. Whoever
+// is in a deeper one is among the k nearest peers, which the walk for the node
+// itself has just found. With fewer than k contacts it has not found them yet,
+// and the deepest bucket is that of the nearest.
 func (v *env) Deepest() int {
-	deepest := -1
-	for _, b := range v.tab.Buckets(nil) {
-		if b.Size > 0 {
-			deepest = max(deepest, b.Index)
-		}
+	near := v.tab.Nearest(nil, v.self.Key, params.K)
+	switch len(near) {
+	case 0:
+		return -1
+	case params.K:
+		return v.tab.BucketOf(near[params.K-1])
 	}
-	return deepest
+	return v.tab.BucketOf(near[0])
 }
 
 // Full implements boot.Env. Whoever answers is offered to the table at once,

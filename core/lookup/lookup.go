@@ -274,7 +274,9 @@ func (l *Lookup) finish(why End) {
 	l.end = why
 }
 
-// conclude ends the lookup once no walk has anything to wait for.
+// conclude ends the lookup once no walk has anything to wait for. It has
+// converged even if the cap P left somebody unasked whom only discredited
+// informants name: they can name more than any cap, and are asked last.
 func (l *Lookup) conclude() {
 	capped := false
 	for i := range l.walks {
@@ -282,7 +284,9 @@ func (l *Lookup) conclude() {
 		if l.waits(w) {
 			return
 		}
-		capped = capped || l.best(w) >= 0 // unasked, so only the cap P can be why
+		if at := l.best(w); at >= 0 { // unasked, so only the cap P can be why
+			capped = capped || l.vouched(&w.names[at])
+		}
 	}
 	if capped {
 		l.finish(Capped)
