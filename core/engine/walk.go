@@ -56,6 +56,9 @@ func (e *Engine) beginWalk(o *op) {
 	if o.paths > 0 {
 		cfg.Paths = min(o.paths, params.MaxPaths)
 	}
+	if o.kind == KindRefresh && o.target != e.self.Key {
+		cfg = gentle(cfg)
+	}
 	o.walk = lookup.New(cfg, o.target, e.self.Key, o.bound)
 	near := e.tab.Nearest(nil, o.target, 3*cfg.K)
 	reserve := make([]lookup.Named, 0, 2*cfg.K)
@@ -70,6 +73,15 @@ func (e *Engine) beginWalk(o *op) {
 	o.walk.Reserve(reserve)
 	e.holdNew(o, 0)
 	e.driveWalk(o, lookup.Event{What: lookup.Tick})
+}
+
+// gentle is the configuration of a walk that only fills the table: no hurry in
+// the last round, and no region probe, as no result has to be complete. KAD-5.6.
+func gentle(cfg lookup.Config) lookup.Config {
+	cfg.Alpha, cfg.Spare = min(cfg.Alpha, params.RefreshAlpha), max(cfg.Spare, params.RefreshSpare)
+	cfg.AlphaLast, cfg.SpareLast = cfg.Alpha, cfg.Spare
+	cfg.Paths, cfg.ProbeRounds = 1, 0
+	return cfg
 }
 
 // driveWalk tells a lookup what happened and carries out what it wants.

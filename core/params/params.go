@@ -107,6 +107,13 @@ const (
 	DNSDeadline = 5 * time.Second
 	// RefreshWidth (b) is how many buckets are refreshed at a time.
 	RefreshWidth = 8
+	// RefreshAlpha and RefreshSpare are the α of a walk that refreshes a
+	// bucket or verifies the table, in its last round too: nobody waits for
+	// it, and four at α = 20 made 80 handshakes at a time, which took a second
+	// each on two cores and so passed for a slow link. The spare slots hold
+	// all of the k closest that may be dead.
+	RefreshAlpha = 5
+	RefreshSpare = 15
 	// MaxSeeds and MaxRemembered (S, M) cap the peers that the first step of
 	// a bootstrap asks; ProbeWidth is how many of them at a time. Two waves of
 	// HardMax are within the five seconds that the way back allows for seeds.
