@@ -21,7 +21,7 @@ type world struct {
 	env *town
 	now mono.Time
 
-	begun  bool
+	begun  bool     // the next step is not the first, nor the first with a new grant
 	said   []string // what the last move led to, for stories
 	broken string   // the first violation; empty if there is none
 }
@@ -111,6 +111,7 @@ const (
 	answer             // peer answers
 	fail               // the attempt at peer fails
 	cancel
+	grant // the node grants so many requests (peer), and says so
 )
 
 // move is one thing that the environment does, after a while. A peer stands
@@ -126,7 +127,7 @@ type move struct {
 // String writes a move as a story has it.
 func (m move) String() string {
 	var b strings.Builder
-	fmt.Fprint(&b, [...]string{"wait", "answer", "fail", "cancel"}[m.what])
+	fmt.Fprint(&b, [...]string{"wait", "answer", "fail", "cancel", "grant"}[m.what])
 	if m.peer != 0 {
 		fmt.Fprintf(&b, " %d", m.peer)
 	}
@@ -150,6 +151,12 @@ func (m move) String() string {
 // taken, and everything that must hold is checked.
 func (w *world) do(mv move) {
 	w.now = w.now.Add(mv.after)
+	if mv.what == grant {
+		w.m.grant, w.begun = mv.peer, false // what the grant allows is asked without an event
+		w.l.Grant(mv.peer)
+		w.tell(Event{What: Tick})
+		return
+	}
 	ev := Event{Attempt: w.m.attemptAt(mv.peer), Named: named(mv.names), Failure: mv.how}
 	ev.What = [...]What{wait: Tick, answer: Answered, fail: Failed, cancel: Cancel}[mv.what]
 	w.tell(ev)

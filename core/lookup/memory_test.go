@@ -1,0 +1,126 @@
+package lookup
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/waymark-dht/waymark/core/contact"
+	"github.com/waymark-dht/waymark/core/mono"
+	"github.com/waymark-dht/waymark/core/params"
+)
+
+// host returns a contact in the IP group of 127.group.0.0.
+func host(name string, group byte) *contact.Info {
+	return contact.New(contact.ID(name), contact.Addr([]byte{4, 127, group, 0, 1, 6, 0, 1}))
+}
+
+func TestMemoryDoublesUpToItsMaximum(t *testing.T) {
+	var m Memory
+	peer, now := host("a", 1), mono.Time(0)
+	for i, span := range []time.Duration{60, 120, 240, 480, 600, 600, 600, 600, 600, 600, 600} {
+		span *= time.Second
+		m.Failed(peer, now)
+		m.Failed(peer, now.Add(span/2)) // while it is remembered, nothing new
+		if !m.Doubtful(peer, now.Add(span-1)) || m.Doubtful(peer, now.Add(span)) {
+			t.Fatalf("failure %d is not remembered for %v", i+1, span)
+		}
+		now = now.Add(span)
+	}
+}
+
+func TestSuccessClearsTheMemory(t *testing.T) {
+	var m Memory
+	peer := host("a", 1)
+	m.Failed(peer, 0)
+	m.Failed(peer, mono.Time(params.MemoryFirst))
+	m.Answered(peer.ID)
+	if m.Doubtful(peer, 1) {
+		t.Error("it answered and is doubted")
+	}
+	m.Failed(peer, 0)
+	if m.Doubtful(peer, mono.Time(params.MemoryFirst)) {
+		t.Error("after a success the time does not start over")
+	}
+	m.Answered("stranger") // nobody knows it, and nothing happens
+	if m.Len() != 1 {
+		t.Errorf("%d entries", m.Len())
+	}
+}
+
+func TestANewAddressRevives(t *testing.T) {
+	var m Memory
+	peer := host("a", 1)
+	m.Failed(peer, 0)
+	moved := contact.New(peer.ID, peer.Addrs[0], host("a", 2).Addrs[0])
+	if m.Doubtful(moved, 1) || !m.Doubtful(peer, 1) {
+		t.Error("one new address revives a peer, and none does not")
+	}
+	m.Failed(moved, 1)
+	if !m.Doubtful(moved, 2) || !m.Doubtful(peer, 2) {
+		t.Error("it failed on both addresses")
+	}
+}
+
+func TestTheMemoryIsCappedAndForgetsTheOldest(t *testing.T) {
+	var m Memory
+	name := func(i int) *contact.Info { return host(fmt.Sprint(i), 1) }
+	for i := range params.MemoryEntries + 2 {
+		m.Failed(name(i), 0)
+	}
+	if m.Len() != params.MemoryEntries {
+		t.Errorf("%d entries, cap %d", m.Len(), params.MemoryEntries)
+	}
+	for i, want := range map[int]bool{0: false, 1: false, 2: true, params.MemoryEntries + 1: true} {
+		if m.Doubtful(name(i), 1) != want {
+			t.Errorf("peer %d doubtful: %v, want %v", i, !want, want)
+		}
+	}
+	c := m.Clone()
+	m.Forget()
+	if m.Len() != 0 || c.Len() != params.MemoryEntries {
+		t.Error("a copy shares its entries")
+	}
+}
+
+// fails tells a memory of n failures across so many groups, a millisecond
+// apart, and returns whether the last may be held against its peer.
+func fails(m *Memory, n, groups int, from mono.Time) (blame bool) {
+	for i := range n {
+		blame = m.Outcome(host("x", byte(i%groups)), false, from.Add(time.Duration(i)*ms))
+	}
+	return blame
+}
+
+func TestAnOutageOfOurOwnBlamesNobody(t *testing.T) {
+	var m Memory
+	m.Outcome(host("x", 9), true, 0)
+	if !fails(&m, params.OutageFailures-1, params.OutageGroups, 1) || m.Down() {
+		t.Error("too few failures for an outage")
+	}
+	if fails(&m, 1, 1, 20) || !m.Down() {
+		t.Error("everybody fails, and somebody is blamed")
+	}
+	if since, any := m.SinceAnswer(25); since != 25 || !any {
+		t.Errorf("the last answer was %v ago", since)
+	}
+	if fails(&m, 1, 1, mono.Time(2*params.OutageWindow)) {
+		t.Error("an outage does not end by itself")
+	}
+	m.Outcome(host("x", 9), true, 30)
+	if m.Down() || !fails(&m, 1, 1, 31) {
+		t.Error("an answer ends the outage")
+	}
+}
+
+func TestOneGroupThatFailsIsNoOutage(t *testing.T) {
+	var m Memory
+	if !fails(&m, 10*params.OutageFailures, params.OutageGroups-1, 0) || m.Down() {
+		t.Error("two groups are no outage of our own, however often they fail")
+	}
+	var old Memory
+	fails(&old, params.OutageFailures-1, params.OutageGroups, 0)
+	if !fails(&old, 1, 1, mono.Time(params.OutageWindow+time.Hour)) {
+		t.Error("failures of an hour ago still count")
+	}
+}
