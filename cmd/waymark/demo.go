@@ -131,7 +131,7 @@ func (p *performance) build(ctx context.Context) (err error) {
 			[]string{fmt.Sprintf("fewer peers: waymark demo --nodes %d", max(2, p.flags.nodes/2))})
 	}
 	healthy := p.flags.nodes - p.net.Faulty()
-	p.out.Say("network    %d healthy servers on 127.0.0.1 over TCP and QUIC, tables filled", healthy)
+	p.out.Summary("network    %d healthy servers on 127.0.0.1 over TCP and QUIC, tables filled", healthy)
 	label := fmt.Sprintf("%d faulty", p.net.Faulty())
 	for _, line := range cli.Wrap(kindList(p.net.Kinds()), ", ", column-nameColumn) {
 		p.out.Say("%s %s", cli.Pad(label, nameColumn), line)
@@ -299,7 +299,7 @@ func (p *performance) promises() error {
 	if len(seen) == 0 {
 		return nil
 	}
-	return trouble("WM-D001", "the demonstration broke a promise", seen, []string{p.flags.String() + " repeats the network; please report it"})
+	return trouble("WM-D001", "the demonstration broke a promise", seen, []string{p.flags.String(), "please report it with this command, which repeats the network"})
 }
 
 // recall is the mean of the lookups' recalls.

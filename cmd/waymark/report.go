@@ -160,10 +160,16 @@ func stepWords(s engine.StepReport) string {
 	return text
 }
 
-// stepLineOf is stepWords in columns.
+// stepLineOf is stepWords in columns. How a step ended is said in a word only
+// if it did not converge.
 func stepLineOf(style cli.Style, s engine.StepReport) string {
+	why := ""
+	if s.Outcome != engine.Converged {
+		why = s.Outcome.String() + "; "
+	}
+	why += failureHeads(s.Failures.Words(), failureColumn-cli.Width(why))
 	return fmt.Sprintf("%s %s %7s %7s   %s", mark(style, s.Outcome), cli.Pad(s.Name, stepColumns),
-		fmt.Sprintf("%d/%d", s.Answered, s.Asked), cli.Duration(s.Elapsed), style.Dim(failureHeads(s.Failures.Words(), failureColumn)))
+		fmt.Sprintf("%d/%d", s.Answered, s.Asked), cli.Duration(s.Elapsed), style.Dim(strings.TrimSuffix(why, "; ")))
 }
 
 // mark is an outcome at a glance.

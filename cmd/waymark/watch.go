@@ -21,6 +21,7 @@ const (
 	stepsShown  = 6                      // the last so many steps of a bootstrap
 	waitsShown  = 3                      // what it waits for, the longest first
 	barCells    = 20
+	kindColumns = 14 // for the word of a failure: "mute-handshake"
 	stepColumns = 10 // for the name of a step: "12 buckets"
 )
 
@@ -119,12 +120,13 @@ func (w *watch) note(f waymark.Fact) {
 	switch f := f.(type) {
 	case engine.RequestSent:
 		w.requests++
-		w.out.Detail("asked %s, hop %d", cli.ShortID(idOf(f.Peer)), f.Depth)
+		w.out.Detail("%s  asked, hop %d", cli.ShortID(idOf(f.Peer)), f.Depth)
 	case engine.RequestEnded:
 		if f.Failure == 0 {
 			w.answered++
 		}
-		w.out.Detail("%s: %s after %s %s", cli.ShortID(idOf(f.Peer)), f.Failure, cli.Duration(f.Took), cli.Clean(f.Detail))
+		w.out.Detail("%s  %s %7s  %s", cli.ShortID(idOf(f.Peer)), cli.Pad(f.Failure.String(), kindColumns),
+			cli.Duration(f.Took), cli.Clean(reasonOf(f.Detail)))
 	case engine.Progressed:
 		if f.Kind == engine.KindBootstrap {
 			w.step(f)

@@ -67,9 +67,7 @@ func (l *Live) Say(now time.Time, text string) {
 	case ModePlain:
 		l.line(now, text)
 	case ModeTTY:
-		frame := l.frame
-		l.paint(nil, text)
-		l.paint(frame, "")
+		l.paint(l.frame, text)
 	}
 }
 
