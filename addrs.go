@@ -1,8 +1,6 @@
 package waymark
 
 import (
-	"bytes"
-
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
 	manet "github.com/multiformats/go-multiaddr/net"
@@ -130,17 +128,4 @@ func startsWithIP(m ma.Multiaddr) bool {
 		return true
 	}
 	return false
-}
-
-// sameAddrs reports whether two lists are equal, order included.
-func sameAddrs(a, b []ma.Multiaddr) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		if !bytes.Equal(a[i].Bytes(), b[i].Bytes()) {
-			return false
-		}
-	}
-	return true
 }

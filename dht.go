@@ -147,6 +147,9 @@ func (d *DHT) WaitReady(ctx context.Context) error {
 	return d.ready.wait(ctx, d.stopped)
 }
 
+// Ready reports whether WaitReady would return at once.
+func (d *DHT) Ready() bool { return d.ready.is() }
+
 // GetClosestPeers returns the peers nearest to a key, nearest first, at most
 // k. The key is hashed: for a peer it is string(id), for content the multihash.
 func (d *DHT) GetClosestPeers(ctx context.Context, key string) ([]peer.ID, error) {

@@ -131,14 +131,20 @@ func (d *driver) notice(f engine.Fact) {
 	d.facts.publish(d.time.mono(), f)
 }
 
-// arm sets the timer to the next moment at which anything is due.
+// arm sets the timer to the next moment at which anything is due. An engine
+// that wants to be woken for what its last Tick should have done has a defect;
+// a short pause keeps that from becoming a busy loop.
 func (d *driver) arm() {
+	now := d.time.mono()
 	d.armed = d.checked.mono.Add(params.ClockCheck)
 	if wake, ok := d.engine.Wake(); ok {
+		if wake.Due(now) {
+			wake = now.Add(params.WakePause)
+		}
 		d.armed = mono.Earlier(d.armed, wake)
 	}
-	d.armed = max(mono.Earlier(d.armed, d.workers.soonest()), d.time.mono())
-	d.timer.Reset(max(0, d.time.until(d.armed)))
+	d.armed = max(mono.Earlier(d.armed, d.workers.soonest()), now)
+	d.timer.Reset(d.armed.Sub(now))
 }
 
 // checkBounds counts the operations that should be over and are not.

@@ -13,8 +13,8 @@ import (
 // import.
 type (
 	// Fact is something that the node noticed: one of engine.OpStarted,
-	// RequestSent, RequestEnded, Progressed, OpEnded, Refused, TableChanged
-	// and Missed.
+	// RequestSent, RequestEnded, Progressed, OpEnded, Refused, BecameReady,
+	// HealthChanged, TableChanged and Missed.
 	Fact = engine.Fact
 	// Outcome says why an operation ended.
 	Outcome = engine.Outcome

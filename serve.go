@@ -28,6 +28,7 @@ type server struct {
 	switching sync.Mutex // one change of mode at a time
 
 	mu       sync.Mutex
+	wanted   bool
 	on       bool
 	open     map[network.Stream]struct{}
 	perPeer  map[peer.ID]int
@@ -44,12 +45,13 @@ func newServer(d *DHT) *server {
 	}
 }
 
-// serve begins or stops to serve.
-func (s *server) serve(on bool) {
+// serve makes the node serve, or not, as was wanted last. It may block, for
+// the host tells its subscribers.
+func (s *server) serve() {
 	s.switching.Lock()
 	defer s.switching.Unlock()
 	s.mu.Lock()
-	on = on && !s.stopping
+	on := s.wanted && !s.stopping
 	change := s.on != on
 	s.on = on
 	s.mu.Unlock()
@@ -60,6 +62,13 @@ func (s *server) serve(on bool) {
 		s.host.RemoveStreamHandler(s.cfg.Protocol)
 		s.resetAll()
 	}
+}
+
+// want says whether the node is to serve; serve then makes it so.
+func (s *server) want(on bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.wanted = on
 }
 
 func (s *server) serving() bool {
@@ -218,7 +227,7 @@ func (s *server) stop() <-chan struct{} {
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
-		s.serve(false)
+		s.serve()
 		s.mu.Lock()
 		s.drainedLocked()
 		s.mu.Unlock()

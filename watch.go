@@ -36,7 +36,8 @@ func newWatcher(d *DHT) (*watcher, error) {
 
 // start catches up on what happened before the subscription, and goes on.
 func (w *watcher) start() {
-	w.serveIn(w.cfg.Mode == ModeServer)
+	w.server.want(w.cfg.Mode == ModeServer)
+	w.server.serve()
 	net := w.host.Network()
 	for _, id := range net.Peers() {
 		w.connected(id, net.Connectedness(id))
@@ -72,7 +73,8 @@ func (w *watcher) notice(ev any) {
 		w.moved()
 	case event.EvtLocalReachabilityChanged:
 		if w.cfg.Mode == ModeAuto {
-			w.serveIn(ev.Reachability == network.ReachabilityPublic)
+			w.server.want(ev.Reachability == network.ReachabilityPublic)
+			go w.server.serve() // it may block, and the next event must not wait
 		}
 	}
 }
@@ -120,8 +122,6 @@ func (d *DHT) ourselves() *contact.Info {
 	}
 	return contact.New(contact.ID(d.host.ID()), addrs...)
 }
-
-func (w *watcher) serveIn(server bool) { w.server.serve(server) }
 
 // stop ends the subscription, off the caller's goroutine: closing it may wait
 // for somebody who is emitting.

@@ -15,6 +15,9 @@ const (
 	MaxOrders = 16 << 10
 	// CancelGrace is how long a cancelled caller waits for what there was.
 	CancelGrace = 100 * time.Millisecond
+	// WakePause is the least that the driver sleeps when the engine wants to be
+	// woken at once again: a defect, which must not cost a whole core.
+	WakePause = time.Millisecond
 	// MaxCalls caps goroutines that are inside libp2p: a worker for each
 	// request, and those that ignored their deadline.
 	MaxCalls = MaxInFlight + MaxZombies
