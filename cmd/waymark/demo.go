@@ -124,9 +124,9 @@ func (p *performance) build(ctx context.Context) (err error) {
 		Nodes: p.flags.nodes, Faulty: p.flags.faulty, Seed: p.flags.seed,
 	}, b.up)
 	switch {
-	case ctx.Err() != nil:
+	case err != nil && ctx.Err() != nil:
 		return ctx.Err()
-	case err != nil:
+	case err != nil: // else the network runs and is closed, even if ctx has ended since
 		return trouble("WM-D002", "the demonstration's network could not start", []string{reason(err)},
 			[]string{fmt.Sprintf("fewer peers: waymark demo --nodes %d", max(2, p.flags.nodes/2))})
 	}
