@@ -87,6 +87,7 @@ type Event struct {
 	Failure contact.Failure
 	Reason  string
 	Step    Step // Walked: Asked, Answered, Failures, Reason and End of the walk
+	Enough  bool // Walked: as many as it could find answered, whatever its End
 }
 
 // End says how a step, or the whole, came out.
@@ -224,7 +225,7 @@ func (p *Planner) apply(now mono.Time, ev Event, env Env) bool {
 	}
 	switch {
 	case a.kind == Walk:
-		p.walkEnded(now, a, ev.Step, env)
+		p.walkEnded(now, a, ev.Step, ev.Enough, env)
 	case a.kind == Resolve && ev.What == Resolved:
 		p.resolved(ev.Peers)
 	case a.kind == Probe && ev.What == Answered:
@@ -250,14 +251,14 @@ func (p *Planner) failed(a attempt, how contact.Failure, reason string) {
 // walkEnded files the step of a walk. The end of the walk for the node itself,
 // however it came out, opens the buckets: a refresh does not depend on it.
 // KAD-5.2.
-func (p *Planner) walkEnded(now mono.Time, a attempt, how Step, env Env) {
+func (p *Planner) walkEnded(now mono.Time, a attempt, how Step, enough bool, env Env) {
 	how.Name, how.Began, how.Ended = a.step.Name, a.since, now
 	p.steps = append(p.steps, how)
 	if p.filled {
 		return
 	}
 	p.filled = true
-	p.ready = how.End == Done && env.Full()
+	p.ready = (how.End == Done || enough) && env.Full()
 	for b := 0; b <= min(env.Deepest(), params.Buckets-1); b++ {
 		p.buckets = append(p.buckets, b)
 	}

@@ -178,7 +178,10 @@ func (e *Engine) walkEnded(o *op) {
 	o.walk.Heard(e.book.Drop)
 	e.close(o, r)
 	if parent := e.byID[o.parent]; parent != nil {
-		e.stepEnded(parent, o, r)
+		// P is spent, and k answered. Who invents peers near a node could else
+		// keep it from ever being ready: there is always another to be asked.
+		enough := o.walk.End() == lookup.Capped && len(r.Closest) == params.K
+		e.stepEnded(parent, o, r, enough)
 	}
 }
 
@@ -208,8 +211,9 @@ func foundOutcome(o *op, walk Outcome) Outcome {
 	}
 }
 
-// stepEnded tells a plan that one of its walks has ended.
-func (e *Engine) stepEnded(parent, child *op, r Result) {
+// stepEnded tells a plan that one of its walks has ended, and whether with
+// enough although it did not converge.
+func (e *Engine) stepEnded(parent, child *op, r Result, enough bool) {
 	parent.stats.add(r.Stats)
 	end := boot.Done
 	switch r.Outcome {
@@ -220,7 +224,7 @@ func (e *Engine) stepEnded(parent, child *op, r Result) {
 	case Stopped:
 		end = boot.Cut
 	}
-	e.drivePlan(parent, boot.Event{What: boot.Walked, Attempt: child.step, Step: boot.Step{
+	e.drivePlan(parent, boot.Event{What: boot.Walked, Attempt: child.step, Enough: enough, Step: boot.Step{
 		End: end, Asked: r.Stats.Requests, Answered: r.Stats.Successes,
 		Failures: r.Stats.Failures, Reason: child.reason,
 	}})
