@@ -93,6 +93,13 @@ func (l *Live) Close(now time.Time, summary string) {
 	}
 }
 
+// Clear takes the region away, so that others may write.
+func (l *Live) Clear() {
+	if l.mode == ModeTTY {
+		l.paint(nil, "")
+	}
+}
+
 // line prints one line of a log: how long it has been, and the text.
 func (l *Live) line(now time.Time, text string) {
 	l.lastLine = now

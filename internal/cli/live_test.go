@@ -142,6 +142,18 @@ func TestARegionIsRedrawnInPlaceAndEndsAsOneLine(t *testing.T) {
 	golden(t, "a_region_is_redrawn_in_place_and_ends_as_one_line", story.String())
 }
 
+func TestAnAnswerDoesNotTearTheRegion(t *testing.T) {
+	s := &screen{width: 40, height: 24}
+	out := NewOut(s, s, func() time.Time { return at(0) }, Options{Progress: "tty", Color: "never"})
+	out.Show(picture{"ping", "  waiting on somebody"})
+	out.Answer("pong")
+	out.live.lastDraw = time.Time{}
+	out.Show(picture{"ping again"})
+	if got, want := s.String(), "|pong\n|ping again\n"; got != want {
+		t.Errorf("the screen shows\n%swant\n%s", got, want)
+	}
+}
+
 func TestARegionFitsItsTerminal(t *testing.T) {
 	for _, height := range []int{1, 2, 3, 5, 24, 60} {
 		s := &screen{width: 30, height: height}

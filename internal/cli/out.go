@@ -43,14 +43,15 @@ func NewOut(stdout, stderr io.Writer, now func() time.Time, o Options) *Out {
 	out := &Out{Options: o, stdout: stdout, stderr: stderr, now: now}
 	out.Style = Style{on: coloured(stdout, o.Color)}
 	out.errs = Style{on: coloured(stderr, o.Color)}
-	out.live = newLive(stderr, modeOf(stderr, o), func() (int, int) { return size(stderr) }, now())
+	out.live = newLive(stderr, modeOf(stdout, stderr, o), func() (int, int) { return size(stderr) }, now())
 	return out
 }
 
-// modeOf decides how progress is shown.
-func modeOf(stderr io.Writer, o Options) Mode {
+// modeOf decides how progress is shown. Where the events themselves are read
+// on a terminal, progress would only tear them.
+func modeOf(stdout, stderr io.Writer, o Options) Mode {
 	switch {
-	case o.Quiet || o.Progress == "none":
+	case o.Quiet || o.Progress == "none" || o.Progress == "auto" && o.JSON && terminal(stdout):
 		return ModeNone
 	case o.Progress == "tty":
 		return ModeTTY
@@ -120,14 +121,15 @@ func (o *Out) Gap() {
 
 // Warn prints a line that even --quiet does not hide.
 func (o *Out) Warn(format string, args ...any) {
-	o.live.Close(o.now(), "")
+	o.live.Clear()
 	fmt.Fprintf(o.stderr, "%s %s\n", o.errs.Yellow("waymark:"), fmt.Sprintf(format, args...))
 }
 
 // Answer prints one line of the answer for people; with JSON the answer is in
-// the events and the result.
+// the events and the result. The live picture makes room for it.
 func (o *Out) Answer(format string, args ...any) {
 	if !o.JSON {
+		o.live.Clear()
 		fmt.Fprintf(o.stdout, format+"\n", args...)
 	}
 }
@@ -170,7 +172,7 @@ func Line(at time.Time, kind string, body any) ([]byte, error) {
 // Finish ends a command: the error if there is one, then the result line, and
 // returns the exit code. A result has at least its outcome; body may be nil.
 func (o *Out) Finish(outcome string, body any, trouble *Trouble) int {
-	o.live.Close(o.now(), "")
+	o.live.Clear()
 	exit := ExitOf(outcome)
 	if trouble != nil {
 		exit = trouble.Exit
