@@ -30,7 +30,7 @@ type Env interface {
 type Plan struct {
 	Remembered []contact.Handle // contacts of an earlier life; at most params.MaxRemembered are asked
 	Seeds      []contact.Handle // at most params.MaxSeeds are asked
-	Names      []string         // seeds that DNS must resolve first
+	Names      []string         // seeds that DNS must resolve first; likewise, as is what they stand for
 	Deadline   mono.Time        // of the whole
 }
 
@@ -63,7 +63,8 @@ type Action struct {
 	Name     string
 	Bucket   int
 	Deadline mono.Time
-	Expired  bool // Drop: the attempt's deadline came
+	Cut      bool // Probe: Deadline is the whole's; to run into it says nothing of the contact
+	Expired  bool // Drop: the attempt's own deadline came
 }
 
 // What tells the kinds of Event apart.
@@ -121,6 +122,7 @@ type Planner struct {
 	queue    []contact.Handle // still to be probed, in order
 	tried    []contact.Handle // every contact that was probed
 	names    []string         // still to be resolved
+	room     int              // for so many contacts more that names stand for
 	buckets  []int            // still to be refreshed
 	open     []attempt
 
@@ -152,11 +154,12 @@ type attempt struct {
 
 // New returns a planner that has not begun; its first Step begins it.
 func New(plan Plan) *Planner {
-	p := &Planner{deadline: plan.Deadline, names: slices.Clone(plan.Names), planned: 2}
-	p.queue = interleave(
-		plan.Seeds[:min(len(plan.Seeds), params.MaxSeeds)],
-		plan.Remembered[:min(len(plan.Remembered), params.MaxRemembered)],
-	)
+	seeds := plan.Seeds[:min(len(plan.Seeds), params.MaxSeeds)]
+	p := &Planner{
+		deadline: plan.Deadline, planned: 2,
+		names: slices.Clone(plan.Names[:min(len(plan.Names), params.MaxSeeds)]), room: params.MaxSeeds - len(seeds),
+	}
+	p.queue = interleave(seeds, plan.Remembered[:min(len(plan.Remembered), params.MaxRemembered)])
 	if len(p.names) > 0 {
 		p.planned++
 	}
@@ -184,9 +187,9 @@ func interleave(a, b []contact.Handle) (merged []contact.Handle) {
 func (p *Planner) resolved(hs []contact.Handle) {
 	p.nameStep.Answered++
 	fresh := make([]contact.Handle, 0, len(hs))
-	for _, h := range hs[:min(len(hs), params.MaxSeeds)] {
-		if !slices.Contains(p.tried, h) && !slices.Contains(p.queue, h) {
-			fresh = append(fresh, h)
+	for _, h := range hs {
+		if p.room > 0 && !slices.Contains(p.tried, h) && !slices.Contains(p.queue, h) && !slices.Contains(fresh, h) {
+			fresh, p.room = append(fresh, h), p.room-1
 		}
 	}
 	p.queue = append(fresh, p.queue...)
@@ -216,10 +219,7 @@ func (p *Planner) Step(now mono.Time, ev Event, env Env) bool {
 
 // apply stores one outcome.
 func (p *Planner) apply(now mono.Time, ev Event, env Env) bool {
-	if ev.What == Tick || ev.What == Cancel {
-		return false
-	}
-	a, ok := p.take(ev.Attempt)
+	a, ok := p.take(ev)
 	if !ok {
 		return false
 	}
@@ -265,10 +265,14 @@ func (p *Planner) walkEnded(now mono.Time, a attempt, how Step, enough bool, env
 	p.planned += len(p.buckets)
 }
 
-// take removes an attempt from those under way.
-func (p *Planner) take(id Attempt) (attempt, bool) {
+// fits says which outcomes the kinds of attempt can have.
+var fits = [...][]What{Probe: {Answered, Failed}, Resolve: {Resolved, Failed}, Walk: {Walked}}
+
+// take removes the attempt that an event ends from those under way. An event
+// of the wrong type ends nothing.
+func (p *Planner) take(ev Event) (attempt, bool) {
 	for i, a := range p.open {
-		if a.id == id {
+		if a.id == ev.Attempt && slices.Contains(fits[a.kind], ev.What) {
 			p.open = slices.Delete(p.open, i, i+1)
 			return a, true
 		}
@@ -276,8 +280,8 @@ func (p *Planner) take(id Attempt) (attempt, bool) {
 	return attempt{}, false
 }
 
-// expire ends everything under way whose deadline is due: no outcome may be
-// relied upon to arrive.
+// expire ends everything under way whose own deadline is due: no outcome may be
+// relied upon to arrive. Walks have none but the whole's.
 func (p *Planner) expire(now mono.Time) {
 	for i := 0; i < len(p.open); {
 		a := p.open[i]
@@ -287,11 +291,6 @@ func (p *Planner) expire(now mono.Time) {
 		}
 		p.open = slices.Delete(p.open, i, i+1)
 		p.actions = append(p.actions, Action{Kind: Drop, Attempt: a.id, Expired: true})
-		if a.kind == Walk {
-			p.steps = append(p.steps, Step{Name: a.step.Name, End: Late, Began: a.since, Ended: now})
-			p.filled = true
-			continue
-		}
 		p.failed(a, contact.Silent, "")
 	}
 }
@@ -315,16 +314,16 @@ func (p *Planner) begin(now mono.Time, env Env) {
 	}
 	if !p.walked && p.mayWalk(env) {
 		p.walked = true
-		p.start(now, attempt{kind: Walk, step: Step{Name: "self"}, hard: p.deadline}, Self)
+		p.start(now, attempt{kind: Walk, step: Step{Name: "self"}, hard: mono.Never}, Self)
 	}
 	for p.filled && len(p.buckets) > 0 && p.count(Walk) < params.RefreshWidth {
 		b := p.buckets[0]
 		p.buckets = p.buckets[1:]
-		p.start(now, attempt{kind: Walk, step: Step{Name: fmt.Sprintf("bucket %d", b)}, hard: p.deadline}, b)
+		p.start(now, attempt{kind: Walk, step: Step{Name: fmt.Sprintf("bucket %d", b)}, hard: mono.Never}, b)
 	}
 	if p.filled && !p.checked && len(p.buckets) == 0 && p.count(Walk) == 0 {
 		p.checked = true
-		p.start(now, attempt{kind: Walk, step: Step{Name: "verify"}, hard: p.deadline}, Verify)
+		p.start(now, attempt{kind: Walk, step: Step{Name: "verify"}, hard: mono.Never}, Verify)
 	}
 }
 
@@ -340,10 +339,11 @@ func (p *Planner) mayWalk(env Env) bool {
 // start puts an attempt under way.
 func (p *Planner) start(now mono.Time, a attempt, bucket int) {
 	p.last++
-	a.id, a.since, a.hard = p.last, now, mono.Earlier(a.hard, p.deadline)
+	a.id, a.since = p.last, now
 	p.open = append(p.open, a)
 	p.actions = append(p.actions, Action{
-		Kind: a.kind, Attempt: a.id, Peer: a.peer, Name: a.name, Bucket: bucket, Deadline: a.hard,
+		Kind: a.kind, Attempt: a.id, Peer: a.peer, Name: a.name, Bucket: bucket,
+		Deadline: mono.Earlier(a.hard, p.deadline), Cut: a.kind == Probe && p.deadline.Before(a.hard),
 	})
 }
 
@@ -360,11 +360,11 @@ func (p *Planner) count(kind ActionKind) (n int) {
 // conclude files the steps that have ended and ends the bootstrap when nothing
 // is under way, which means that nothing could be begun either.
 func (p *Planner) conclude(now mono.Time) {
-	if p.nameStep.Asked > 0 && p.nameStep.Ended == 0 && p.count(Resolve) == 0 {
+	if p.nameStep.Asked > 0 && p.nameStep.End == Running && p.count(Resolve) == 0 {
 		p.file(now, &p.nameStep)
 	}
 	sought := p.seedStep.Asked > 0 || !p.walked // a mere refresh has no such step
-	if p.seedStep.Ended == 0 && sought && p.count(Probe) == 0 && p.count(Resolve) == 0 && (p.walked || len(p.queue) == 0) {
+	if p.seedStep.End == Running && sought && p.count(Probe) == 0 && p.count(Resolve) == 0 && (p.walked || len(p.queue) == 0) {
 		p.file(now, &p.seedStep)
 	}
 	if len(p.open) > 0 {
@@ -393,10 +393,12 @@ func (p *Planner) finish(now mono.Time, why End) {
 		p.actions = append(p.actions, Action{Kind: Drop, Attempt: a.id})
 		if a.kind == Walk {
 			p.steps = append(p.steps, Step{Name: a.step.Name, End: why, Began: a.since, Ended: now})
+		} else {
+			p.failed(a, contact.Cancelled, "")
 		}
 	}
 	for _, s := range []*Step{&p.nameStep, &p.seedStep} {
-		if s.Ended == 0 && s.Asked > 0 {
+		if s.End == Running && s.Asked > 0 {
 			s.Ended, s.End = now, why
 			p.steps = append(p.steps, *s)
 		}
@@ -437,8 +439,11 @@ func (p *Planner) End() End { return p.end }
 func (p *Planner) Ready() bool { return p.ready }
 
 // Steps returns the steps that have ended, in the order in which they did, and
-// how many are still to come as far as is known.
+// how many are still to come as far as is known: none once it is over.
 func (p *Planner) Steps() (done []Step, remaining int) {
+	if p.end != Running {
+		return p.steps, 0
+	}
 	return p.steps, max(0, p.planned-len(p.steps))
 }
 
@@ -449,7 +454,7 @@ func (p *Planner) Waiting(f func(id Attempt, kind ActionKind, peer contact.Handl
 		if a.kind == Walk {
 			what = a.step.Name
 		}
-		f(a.id, a.kind, a.peer, what, a.since, a.hard)
+		f(a.id, a.kind, a.peer, what, a.since, mono.Earlier(a.hard, p.deadline))
 	}
 }
 

@@ -104,7 +104,7 @@ func (e *Engine) drivePlan(o *op, ev boot.Event) {
 
 // probeSeed asks one seed or remembered contact, past any dial back-off.
 func (e *Engine) probeSeed(o *op, a boot.Action) {
-	id := e.dispatch(attempt{op: o.id, local: uint32(a.Attempt), peer: a.Peer})
+	id := e.dispatch(attempt{op: o.id, local: uint32(a.Attempt), peer: a.Peer, cut: a.Cut})
 	info := e.book.Info(a.Peer)
 	e.effects = append(e.effects, Send{
 		Attempt: id, To: info, Key: []byte(e.self.ID), Deadline: e.lead(a.Deadline), Seed: true,

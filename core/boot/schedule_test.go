@@ -1,0 +1,157 @@
+package boot
+
+import (
+	"flag"
+	"strconv"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/waymark-dht/waymark/core/contact"
+	"github.com/waymark-dht/waymark/core/mono"
+	"github.com/waymark-dht/waymark/core/params"
+)
+
+// As slow as can be: contacts that are silent, a name that is resolved at the
+// last moment, walks that take all their time.
+func TestTheBoundIsTight(t *testing.T) {
+	walk := params.OpDeadline
+	s := setting{hard: params.HardMax, deepest: params.Buckets - 1, known: true, plan: Plan{Deadline: mono.Never, Names: []string{"a"}}}
+	for h := range contact.Handle(params.MaxRemembered) {
+		s.plan.Remembered = append(s.plan.Remembered, 1+h)
+	}
+	var stands []contact.Handle
+	for h := range contact.Handle(2 * params.MaxSeeds) {
+		stands = append(stands, 1000+h)
+	}
+	w := begin(s)
+	w.do(move{})
+	for w.p.End() == Running && w.broken == "" {
+		e := w.open[0]
+		switch e.kind {
+		case Probe:
+			w.do(move{does: Tick, after: e.hard.Sub(w.now)})
+		case Resolve:
+			w.do(move{does: Tick, after: params.HardMax})
+			w.do(move{does: Resolved, what: "a", peers: stands[:params.MaxSeeds], after: params.DNSDeadline - params.HardMax - 1})
+		case Walk:
+			after := walk
+			for len(w.open) > 0 && w.open[0].kind == Walk && w.open[0].what != "verify" && after >= 0 {
+				w.do(move{does: Walked, what: w.open[0].what, end: Late, after: after})
+				if after = 0; len(w.open) == params.RefreshWidth || w.find("verify") != nil {
+					break
+				}
+			}
+			if w.find("verify") != nil {
+				w.do(move{does: Walked, what: "verify", end: Late, after: walk})
+			}
+		}
+	}
+	bound := Bound(Largest, params.HardMax, walk, time.Duration(mono.Never))
+	t.Logf("%v of %v", time.Duration(w.now), bound)
+	if w.broken != "" || time.Duration(w.now) > bound || time.Duration(w.now) < bound*95/100 {
+		t.Errorf("broken: %q; the worst schedule takes %v, the bound is %v", w.broken, time.Duration(w.now), bound)
+	}
+}
+
+// Random schedules, with more contacts, names and buckets than there is room for.
+func TestRandomSchedules(t *testing.T) {
+	_ = flag.Set("rapid.nofailfile", "true")
+	if testing.Short() {
+		_ = flag.Set("rapid.checks", "50")
+	}
+	ends := map[string]int{}
+	rapid.Check(t, func(r *rapid.T) {
+		s := drawn(r)
+		w := begin(s)
+		w.do(move{})
+		var made []move
+		for range 1000 {
+			if w.broken != "" || w.p.End() != Running {
+				break
+			}
+			mv := turn(r, w)
+			made = append(made, mv)
+			w.do(mv)
+			if w.broken == "" && rapid.IntRange(0, 7).Draw(r, "stray") == 0 {
+				w.strays()
+			}
+		}
+		if w.broken == "" && w.p.End() == Running {
+			w.broken = "it does not end"
+		}
+		ends[endWords[w.p.End()]]++
+		if w.broken != "" {
+			r.Fatalf("%s; as a story:\n\n%s", w.broken, asStory(s, made))
+		}
+	})
+	t.Log(ends)
+}
+
+func drawn(r *rapid.T) setting {
+	n := func(most int) int { return rapid.IntRange(0, most).Draw(r, "n") }
+	s := setting{hard: params.HardMax, deepest: n(params.Buckets - 1), full: n(1) == 0, known: n(3) == 0}
+	s.plan.Deadline = mono.Time(params.BootDeadline)
+	for h := range n(params.MaxSeeds) {
+		s.plan.Seeds = append(s.plan.Seeds, contact.Handle(1+h))
+	}
+	for h := range n(params.MaxRemembered) {
+		s.plan.Remembered = append(s.plan.Remembered, contact.Handle(1+3*h))
+	}
+	for i := range n(3) {
+		s.plan.Names = append(s.plan.Names, strconv.Itoa(1000+i))
+	}
+	return s
+}
+
+// turn draws what happens next; silence is the most likely.
+func turn(r *rapid.T, w *world) move {
+	e := w.open[rapid.IntRange(0, len(w.open)-1).Draw(r, "which")]
+	wake, _ := w.p.Wake()
+	silent := move{does: Tick, after: wake.Sub(w.now)}
+	switch does := rapid.IntRange(0, 7).Draw(r, "does"); {
+	case does < 3:
+		return silent
+	case e.kind == Probe && does == 7:
+		return move{does: Answered, what: e.what}
+	case e.kind == Resolve && does > 5 && len(w.plan.Seeds) == 0:
+		mv := move{does: Resolved, what: e.what}
+		for h := range rapid.IntRange(0, params.MaxSeeds/3).Draw(r, "stands") {
+			mv.peers = append(mv.peers, contact.Handle(100*len(w.open)+h))
+		}
+		return mv
+	case e.kind == Walk:
+		return move{does: Walked, what: e.what, end: End(1 + does%4)}
+	case e.kind == Probe || e.kind == Resolve:
+		return move{does: Failed, what: e.what}
+	}
+	return silent
+}
+
+func TestThereIsRoomForSoManyContactsOnly(t *testing.T) {
+	var many []contact.Handle
+	var names []string
+	for h := range contact.Handle(4 * params.MaxSeeds) {
+		many, names = append(many, 1+h), append(names, strconv.Itoa(int(h)))
+	}
+	p := New(Plan{Names: names, Remembered: many[2*params.MaxSeeds:], Deadline: mono.Never})
+	env := &town{hard: params.HardMax, deepest: -1}
+	p.Step(0, Event{}, env)
+	probes, resolves := 0, 0
+	for id := Attempt(1); id < 1000 && p.End() == Running; id++ {
+		for a, ok := p.Next(); ok; a, ok = p.Next() {
+			switch a.Kind {
+			case Probe:
+				probes++
+			case Resolve:
+				resolves++
+			}
+		}
+		p.Step(0, Event{What: Resolved, Attempt: id, Peers: append(many[:1:1], many[:2*params.MaxSeeds]...)}, env)
+		p.Step(0, Event{What: Failed, Attempt: id}, env)
+	}
+	if probes != params.MaxSeeds+params.MaxRemembered || resolves != params.MaxSeeds || p.End() != Nobody {
+		t.Errorf("%d probes, %d names, ended %s", probes, resolves, endWords[p.End()])
+	}
+}
