@@ -22,30 +22,30 @@ func TestTheBoundIsTight(t *testing.T) {
 		s.plan.Remembered = append(s.plan.Remembered, 1+h)
 	}
 	var stands []contact.Handle
-	for h := range contact.Handle(2 * params.MaxSeeds) {
+	for h := range contact.Handle(params.MaxSeeds) {
 		stands = append(stands, 1000+h)
 	}
 	w := begin(s)
+	began := map[Attempt]mono.Time{}
 	w.do(move{})
 	for w.p.End() == Running && w.broken == "" {
-		e := w.open[0]
-		switch e.kind {
+		next, at := entry{}, mono.Never
+		for _, e := range w.open {
+			if _, known := began[e.id]; !known {
+				began[e.id] = w.now
+			}
+			lasts := map[ActionKind]time.Duration{Probe: params.HardMax, Resolve: params.DNSDeadline - 1, Walk: walk}[e.kind]
+			if ends := began[e.id].Add(lasts); ends < at {
+				next, at = e, ends
+			}
+		}
+		switch after := at.Sub(w.now); next.kind {
 		case Probe:
-			w.do(move{does: Tick, after: e.hard.Sub(w.now)})
+			w.do(move{does: Tick, after: after})
 		case Resolve:
-			w.do(move{does: Tick, after: params.HardMax})
-			w.do(move{does: Resolved, what: "a", peers: stands[:params.MaxSeeds], after: params.DNSDeadline - params.HardMax - 1})
+			w.do(move{does: Resolved, what: "a", peers: stands, after: after})
 		case Walk:
-			after := walk
-			for len(w.open) > 0 && w.open[0].kind == Walk && w.open[0].what != "verify" && after >= 0 {
-				w.do(move{does: Walked, what: w.open[0].what, end: Late, after: after})
-				if after = 0; len(w.open) == params.RefreshWidth || w.find("verify") != nil {
-					break
-				}
-			}
-			if w.find("verify") != nil {
-				w.do(move{does: Walked, what: "verify", end: Late, after: walk})
-			}
+			w.do(move{does: Walked, what: next.what, end: Late, after: after})
 		}
 	}
 	bound := Bound(Largest, params.HardMax, walk, time.Duration(mono.Never))
@@ -58,8 +58,9 @@ func TestTheBoundIsTight(t *testing.T) {
 // Random schedules, with more contacts, names and buckets than there is room for.
 func TestRandomSchedules(t *testing.T) {
 	_ = flag.Set("rapid.nofailfile", "true")
-	if testing.Short() {
-		_ = flag.Set("rapid.checks", "50")
+	if n := flag.Lookup("rapid.checks"); n.Value.String() == n.DefValue && !testing.Short() {
+		_ = n.Value.Set("2000")
+		defer func() { _ = n.Value.Set(n.DefValue) }()
 	}
 	ends := map[string]int{}
 	rapid.Check(t, func(r *rapid.T) {
@@ -87,6 +88,11 @@ func TestRandomSchedules(t *testing.T) {
 		}
 	})
 	t.Log(ends)
+	for _, end := range []string{"done", "nobody", "late"} {
+		if ends[end] == 0 {
+			t.Errorf("no schedule of all ends %s", end)
+		}
+	}
 }
 
 func drawn(r *rapid.T) setting {
@@ -105,17 +111,17 @@ func drawn(r *rapid.T) setting {
 	return s
 }
 
-// turn draws what happens next; silence is the most likely.
+// turn draws what happens next.
 func turn(r *rapid.T, w *world) move {
 	e := w.open[rapid.IntRange(0, len(w.open)-1).Draw(r, "which")]
 	wake, _ := w.p.Wake()
 	silent := move{does: Tick, after: wake.Sub(w.now)}
 	switch does := rapid.IntRange(0, 7).Draw(r, "does"); {
-	case does < 3:
+	case does == 7:
 		return silent
-	case e.kind == Probe && does == 7:
+	case e.kind == Probe && does == 6:
 		return move{does: Answered, what: e.what}
-	case e.kind == Resolve && does > 5 && len(w.plan.Seeds) == 0:
+	case e.kind == Resolve && does > 3 && len(w.plan.Seeds) == 0:
 		mv := move{does: Resolved, what: e.what}
 		for h := range rapid.IntRange(0, params.MaxSeeds/3).Draw(r, "stands") {
 			mv.peers = append(mv.peers, contact.Handle(100*len(w.open)+h))
