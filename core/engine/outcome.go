@@ -28,8 +28,9 @@ func (e *Engine) answered(ev Answered) {
 		if o.kind == KindFindPeer && e.book.Info(a.peer).Key == o.target {
 			o.found = e.book.Info(a.peer)
 		}
-		fresh := e.walkAnswered(o, a, named)
-		e.tell(ev.Attempt, a, contact.None, "", len(ev.Closer), fresh)
+		told := len(e.facts)
+		e.tell(ev.Attempt, a, contact.None, "", len(ev.Closer), 0)
+		e.amend(told, e.walkAnswered(o, a, named))
 	case o.plan != nil:
 		o.stats.Requests++
 		o.stats.Successes++
@@ -50,6 +51,18 @@ func (e *Engine) walkAnswered(o *op, a attempt, named []lookup.Named) int {
 		e.driveWalk(o, lookup.Event{What: lookup.Cancel})
 	}
 	return fresh
+}
+
+// amend completes the fact that a request ended, if it was told: how many of
+// the named were new is known only when the lookup has been told of them, and
+// that may have ended it, which comes after.
+func (e *Engine) amend(at, fresh int) {
+	if at < len(e.facts) {
+		if f, ok := e.facts[at].(RequestEnded); ok {
+			f.Fresh = fresh
+			e.facts[at] = f
+		}
+	}
 }
 
 // intern enters the peers of an answer into the book.
@@ -75,7 +88,7 @@ func (e *Engine) lives(a attempt, from *contact.Info) {
 	info := e.book.Info(a.peer)
 	took := now.Sub(a.sent)
 	e.patience.Sample(a.warm, time.Duration(a.rtt), took)
-	e.memory.Outcome(info, true, now)
+	e.memory.Answer(now)
 	e.memory.Answered(info.ID)
 	rtt := time.Duration(0)
 	if a.warm { // a cold attempt's time is mostly the dial
@@ -114,7 +127,7 @@ func (e *Engine) failed(ev Failed) {
 		ev.Failure = contact.Cancelled // it was our own deadline that came
 	}
 	if a.peer != 0 && ev.Failure.Blames() {
-		e.blame(a.peer, ev.Failure)
+		e.blame(a)
 	}
 	e.tell(ev.Attempt, a, ev.Failure, ev.Detail, 0, 0)
 	if a.op == 0 {
@@ -151,16 +164,16 @@ func (e *Engine) walkFailed(o *op, a attempt, how contact.Failure) {
 
 // blame holds a failure against a peer: it is asked last for a while, and
 // leaves the table. Not while everybody fails: that is our own outage.
-func (e *Engine) blame(h contact.Handle, _ contact.Failure) {
-	info, now := e.book.Info(h), e.now.Mono
-	if !e.memory.Outcome(info, false, now) {
+func (e *Engine) blame(a attempt) {
+	info, now := e.book.Info(a.peer), e.now.Mono
+	if !e.memory.Failure(info, a.sent, now) {
 		return
 	}
 	e.memory.Failed(info, now)
-	left, probe := e.tab.Fail(h, now)
+	left, probe := e.tab.Fail(a.peer, now)
 	if left {
-		e.remembered.add(h, e.book)
-		e.tableChanged(h, false, "failed")
+		e.remembered.add(a.peer, e.book)
+		e.tableChanged(a.peer, false, "failed")
 	}
 	if probe != 0 {
 		e.wantProbe(probe)

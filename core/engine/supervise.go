@@ -26,7 +26,7 @@ func (e *Engine) supervise() {
 
 // view is the node as its supervisor sees it, with a draw for its jitter.
 func (e *Engine) view(dice uint32) boot.View {
-	return boot.View{Table: e.tab.Len(), Down: e.memory.Down(), Dice: dice}
+	return boot.View{Table: e.tab.Len(), Down: e.memory.Down(e.now.Mono), Dice: dice}
 }
 
 // Health returns how the node is, why, and when it will try again.

@@ -154,7 +154,7 @@ func (e *Engine) dropped(id AttemptID, expired bool) {
 		return
 	}
 	if a, ok := e.attempts[id]; ok && a.peer != 0 {
-		e.blame(a.peer, contact.Silent)
+		e.blame(a)
 	}
 	e.withdraw(id, contact.Silent)
 }

@@ -109,7 +109,9 @@ func (m *Memory) Clone() Memory {
 
 // outage tells the failure of others from our own. While every recent attempt,
 // across several IP groups, has failed, it is our network that is down, and to
-// remember or evict anybody would empty the table that leads back.
+// remember or evict anybody would empty the table that leads back. An attempt
+// counts only if it began after the last answer: one that was under way when
+// somebody answered failed beside a network that worked.
 type outage struct {
 	answered mono.Time // when somebody last answered
 	any      bool
@@ -118,12 +120,17 @@ type outage struct {
 	failures int
 }
 
-// Outcome tells the memory how an attempt ended and reports whether a failure
-// may be held against the peer: false while everything fails. KAD-4.3.
-func (m *Memory) Outcome(info *contact.Info, ok bool, now mono.Time) (blame bool) {
+// Answer tells the memory that somebody answered: the network works.
+func (m *Memory) Answer(now mono.Time) {
+	m.recent = outage{answered: now, any: true, groups: m.recent.groups[:0]}
+}
+
+// Failure tells the memory that an attempt which began at sent has failed, and
+// reports whether that may be held against the peer: false while everything
+// fails. KAD-4.3.
+func (m *Memory) Failure(info *contact.Info, sent, now mono.Time) (blame bool) {
 	o := &m.recent
-	if ok {
-		*o = outage{answered: now, any: true, groups: o.groups[:0]}
+	if o.any && sent <= o.answered {
 		return true
 	}
 	if o.failures == 0 || now.Sub(o.since) > params.OutageWindow && !o.down() {
@@ -136,8 +143,11 @@ func (m *Memory) Outcome(info *contact.Info, ok bool, now mono.Time) (blame bool
 	return !o.down()
 }
 
-// Down reports whether the outage is taken to be our own.
-func (m *Memory) Down() bool { return m.recent.down() }
+// Down reports whether the outage is taken to be our own, and has lasted so
+// long that whatever was under way at its beginning has had its chance.
+func (m *Memory) Down(now mono.Time) bool {
+	return m.recent.down() && (!m.recent.any || now.Sub(m.recent.answered) > params.HardSlow)
+}
 
 // SinceAnswer returns how long ago somebody answered, and false if nobody has.
 func (m *Memory) SinceAnswer(now mono.Time) (time.Duration, bool) {

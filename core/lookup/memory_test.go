@@ -84,22 +84,27 @@ func TestTheMemoryIsCappedAndForgetsTheOldest(t *testing.T) {
 }
 
 // fails tells a memory of n failures across so many groups, a millisecond
-// apart, and returns whether the last may be held against its peer.
+// apart, of attempts that had just begun, and returns whether the last may be
+// held against its peer.
 func fails(m *Memory, n, groups int, from mono.Time) (blame bool) {
 	for i := range n {
-		blame = m.Outcome(host("x", byte(i%groups)), false, from.Add(time.Duration(i)*ms))
+		at := from.Add(time.Duration(i) * ms)
+		blame = m.Failure(host("x", byte(i%groups)), at, at)
 	}
 	return blame
 }
 
 func TestAnOutageOfOurOwnBlamesNobody(t *testing.T) {
 	var m Memory
-	m.Outcome(host("x", 9), true, 0)
-	if !fails(&m, params.OutageFailures-1, params.OutageGroups, 1) || m.Down() {
+	m.Answer(0)
+	if !fails(&m, params.OutageFailures-1, params.OutageGroups, 1) {
 		t.Error("too few failures for an outage")
 	}
-	if fails(&m, 1, 1, 20) || !m.Down() {
+	if fails(&m, 1, 1, 20) {
 		t.Error("everybody fails, and somebody is blamed")
+	}
+	if m.Down(mono.Time(params.HardSlow)) || !m.Down(mono.Time(params.HardSlow+1)) {
+		t.Error("the node is down once nobody has answered for the longest patience")
 	}
 	if since, any := m.SinceAnswer(25); since != 25 || !any {
 		t.Errorf("the last answer was %v ago", since)
@@ -107,15 +112,28 @@ func TestAnOutageOfOurOwnBlamesNobody(t *testing.T) {
 	if fails(&m, 1, 1, mono.Time(2*params.OutageWindow)) {
 		t.Error("an outage does not end by itself")
 	}
-	m.Outcome(host("x", 9), true, 30)
-	if m.Down() || !fails(&m, 1, 1, 31) {
+	m.Answer(30)
+	if m.Down(mono.Never) || !fails(&m, 1, 1, 31) {
 		t.Error("an answer ends the outage")
+	}
+}
+
+func TestWhatFailsBesideANetworkThatWorksIsBlamed(t *testing.T) {
+	var m Memory
+	for i := range 10 * params.OutageFailures { // asked before the last answer, failed after it
+		m.Answer(10)
+		if !m.Failure(host("x", byte(i%params.OutageGroups)), 10, 20) {
+			t.Fatal("half of the network is dead, and it passes for an outage of our own")
+		}
+	}
+	if m.Down(mono.Never) {
+		t.Fatal("somebody answered while they failed")
 	}
 }
 
 func TestOneGroupThatFailsIsNoOutage(t *testing.T) {
 	var m Memory
-	if !fails(&m, 10*params.OutageFailures, params.OutageGroups-1, 0) || m.Down() {
+	if !fails(&m, 10*params.OutageFailures, params.OutageGroups-1, 0) || m.Down(mono.Never) {
 		t.Error("two groups are no outage of our own, however often they fail")
 	}
 	var old Memory
