@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"runtime/pprof"
 	"slices"
 	"time"
 
@@ -83,6 +84,11 @@ func (c cell) run(ctx context.Context) (f figures, err error) {
 	if err != nil {
 		return f, err
 	}
+	stop, err := profile(c.profileOf("network"))
+	if err != nil {
+		return f, err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
 	return c.measure(ctx, net, j)
 }
 
@@ -104,10 +110,34 @@ func (c cell) job(net *devnet.Network) (job, error) {
 		}
 		j.Keys = append(j.Keys, key)
 	}
-	if c.Profile != "" {
-		j.Profile = fmt.Sprintf("%s-%s-%d-%d.pprof", c.Profile, c.Kind, c.Faulty, c.Paths)
-	}
+	j.Profile = c.profileOf("fresh")
 	return j, nil
+}
+
+// profileOf names the file for the CPU profile of one process, or none.
+func (c cell) profileOf(process string) string {
+	if c.Profile == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s-%s-%d-%d-%s.pprof", c.Profile, c.Kind, c.Faulty, c.Paths, process)
+}
+
+// profile writes where this process spends its time, until it is stopped.
+func profile(name string) (stop func() error, err error) {
+	if name == "" {
+		return func() error { return nil }, nil
+	}
+	file, err := os.Create(name)
+	if err != nil {
+		return nil, err
+	}
+	if err := pprof.StartCPUProfile(file); err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return func() error {
+		pprof.StopCPUProfile()
+		return file.Close()
+	}, nil
 }
 
 // measure runs the fresh node in a process of its own: it shares neither a

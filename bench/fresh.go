@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"os"
-	"runtime/pprof"
 	"time"
 
 	"github.com/libp2p/go-libp2p"
@@ -108,23 +106,12 @@ func newFresh(j job) (*fresh, error) {
 		return nil, errors.Join(err, f.close())
 	}
 	f.ends = append(f.ends, f.dht.Close)
-	return f, f.profile()
-}
-
-// profile writes where this process spends its time.
-func (f *fresh) profile() error {
-	if f.Profile == "" {
-		return nil
-	}
-	file, err := os.Create(f.Profile)
+	stop, err := profile(j.Profile)
 	if err != nil {
-		return errors.Join(err, f.close())
+		return nil, errors.Join(err, f.close())
 	}
-	if err := pprof.StartCPUProfile(file); err != nil {
-		return errors.Join(err, f.close())
-	}
-	f.ends = append(f.ends, file.Close, func() error { pprof.StopCPUProfile(); return nil })
-	return nil
+	f.ends = append(f.ends, stop)
+	return f, nil
 }
 
 // close ends all, the last first.

@@ -95,7 +95,7 @@ func parse(args []string, errs io.Writer) (p plan, err error) {
 	flags.IntVar(&base.Lookups, "lookups", 100, "lookups of random keys, one after the other")
 	flags.Uint64Var(&base.Seed, "seed", 1, "the same seed makes the same network and the same keys")
 	flags.DurationVar(&base.Idle, "idle", 0, "instead of lookups, count the dials of an idle node for so long")
-	flags.StringVar(&base.Profile, "profile", "", "write CPU profiles of the fresh node to files that begin so")
+	flags.StringVar(&base.Profile, "profile", "", "write CPU profiles of the two processes to files that begin so")
 	flags.BoolVar(&p.json, "json", false, "a line of JSON for each row instead of the table")
 	flags.BoolVar(&p.verbose, "v", false, "say on stderr how each bootstrap and its requests went")
 	if err := flags.Parse(args); err != nil {
