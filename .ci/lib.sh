@@ -59,6 +59,9 @@ format() {
 	echo 'every Go file is as gofumpt writes it'
 }
 
+# model checks docs/model; it takes Quint from npm and spin from Debian.
+model() { docs/model/check; }
+
 static() { tool staticcheck ./... && echo 'staticcheck has no finding'; }
 
 # race needs a C compiler, which a machine made for Go alone may lack. Tests
