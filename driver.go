@@ -104,6 +104,8 @@ func (d *driver) perform(eff engine.Effect) {
 		d.workers.send(e)
 	case engine.Resolve:
 		d.workers.resolve(e)
+	case engine.Hasten:
+		d.workers.hasten(e)
 	case engine.Abort:
 		d.workers.abort(e.Attempt)
 	case engine.Publish:

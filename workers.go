@@ -158,6 +158,16 @@ func (w *workers) expired(now mono.Time) (events []engine.Event) {
 	return events
 }
 
+// hasten moves the deadline of an attempt forward.
+func (w *workers) hasten(e engine.Hasten) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if a := w.due[e.Attempt]; a != nil && e.Deadline.Before(a.deadline) {
+		a.deadline = e.Deadline
+		w.next = mono.Earlier(w.next, a.deadline)
+	}
+}
+
 // soonest returns a moment not later than the first deadline.
 func (w *workers) soonest() mono.Time {
 	w.mu.Lock()

@@ -32,6 +32,13 @@ type (
 	// Abort withdraws a Send or Resolve: nobody waits for its outcome.
 	Abort struct{ Attempt AttemptID }
 
+	// Hasten moves the Deadline of a Send forward: its outcome is wanted sooner.
+	// Who cannot carry it out may ignore it.
+	Hasten struct {
+		Attempt  AttemptID
+		Deadline mono.Time
+	}
+
 	// Publish says that the table changed: take a new Snapshot for the server.
 	Publish struct{}
 )
@@ -39,4 +46,5 @@ type (
 func (Send) effect()    {}
 func (Resolve) effect() {}
 func (Abort) effect()   {}
+func (Hasten) effect()  {}
 func (Publish) effect() {}

@@ -52,6 +52,7 @@ type Engine struct {
 	now  mono.Now
 
 	patience lookup.Patience
+	given    [2]time.Duration // the longest hard deadline of requests under way, cold and warm
 	memory   lookup.Memory
 	warm     map[contact.ID]bool // who is connected
 	seeds    []contact.Handle    // the seeds that are contacts, held
@@ -92,6 +93,7 @@ func New(cfg Config, self *contact.Info, book *contact.Book, seed uint64) *Engin
 		cfg: cfg, self: self, book: book, tab: table.New(self.Key, book, cfg.Table),
 		src: src, rng: rand.New(src), warm: make(map[contact.ID]bool),
 		byID: make(map[OpID]*op), attempts: make(map[AttemptID]attempt), share: params.LookupSlots,
+		given: newlyGiven(),
 	}
 	for _, s := range cfg.Seeds {
 		if s.Peer != nil && s.Peer.ID != self.ID {

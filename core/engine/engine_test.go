@@ -24,6 +24,8 @@ type village struct {
 	due     []arrival
 	aborted map[AttemptID]bool
 	facts   []Fact
+
+	hastened map[AttemptID]mono.Time
 }
 
 type arrival struct {
@@ -32,7 +34,7 @@ type arrival struct {
 }
 
 func newVillage(t *testing.T, n int, cfg Config) *village {
-	v := &village{t: t, mute: map[contact.ID]bool{}, aborted: map[AttemptID]bool{}}
+	v := &village{t: t, mute: map[contact.ID]bool{}, aborted: map[AttemptID]bool{}, hastened: map[AttemptID]mono.Time{}}
 	for i := range n {
 		v.members = append(v.members, contact.New(contact.ID(fmt.Sprintf("member %d", i)), "\x04\x7f\x00\x00\x01\x06\x00\x01"))
 	}
@@ -53,6 +55,8 @@ func (v *village) step(ev Event) {
 			}
 		case Abort:
 			v.aborted[eff.Attempt] = true
+		case Hasten:
+			v.hastened[eff.Attempt] = eff.Deadline
 		}
 	}
 	for f := range v.e.Facts() {

@@ -88,6 +88,7 @@ func (e *Engine) lives(a attempt, from *contact.Info) {
 	info := e.book.Info(a.peer)
 	took := now.Sub(a.sent)
 	e.patience.Sample(a.warm, time.Duration(a.rtt), took)
+	e.hasten(a.warm)
 	e.memory.Answer(now)
 	e.memory.Answered(info.ID)
 	rtt := time.Duration(0)

@@ -35,6 +35,9 @@ const (
 	// WatchBuffer is how many events of the host may wait for the watcher: a
 	// burst of a hundred connections with three events each.
 	WatchBuffer = 512
+	// HastenLeast is how much a hard deadline must have fallen before requests
+	// under way are told: less is not worth a message to each.
+	HastenLeast = 250 * time.Millisecond
 	// ServeBuffer is the buffer that a stream's first bytes are read into: an
 	// honest request is 40 bytes.
 	ServeBuffer = 512

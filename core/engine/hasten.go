@@ -1,0 +1,49 @@
+package engine
+
+import (
+	"slices"
+	"time"
+
+	"github.com/waymark-dht/waymark/core/params"
+)
+
+// Most of what a fresh node knows of how long answers take it learns while its
+// first requests are under way. They began with HardMax; once enough was
+// measured they are given what they would be given if they began now, or the
+// whole bootstrap would wait two seconds for the first dead peers it met.
+
+// hasten looks, after a sample, whether the hard deadline of a class fell by
+// HastenLeast or more since the requests under way were given theirs, and if
+// so moves them forward. The lookup keeps the timers that it has: an outcome
+// comes before them, and says more. KAD-3.5.
+func (e *Engine) hasten(warm bool) {
+	_, hard := e.patience.Timers(warm, 0)
+	given := &e.given[0]
+	if warm {
+		given = &e.given[1]
+	}
+	if hard+params.HastenLeast > *given {
+		*given = max(*given, hard)
+		return
+	}
+	*given = hard
+	for _, id := range e.walking(warm) {
+		deadline := e.attempts[id].sent.Add(hard)
+		e.effects = append(e.effects, Hasten{Attempt: id, Deadline: e.lead(deadline)})
+	}
+}
+
+// walking returns the requests of lookups, in their order, that were given the
+// hard deadline of a class: those to peers of whom nothing more is known.
+func (e *Engine) walking(warm bool) (ids []AttemptID) {
+	for id, a := range e.attempts {
+		if o := e.byID[a.op]; o != nil && o.walk != nil && a.warm == warm && a.rtt == 0 {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// newlyGiven is what the first requests of each class are given.
+func newlyGiven() [2]time.Duration { return [2]time.Duration{params.HardMax, params.HardMax} }
