@@ -367,7 +367,7 @@ func (p *Planner) conclude(now mono.Time) {
 	if p.seedStep.End == Running && sought && p.count(Probe) == 0 && p.count(Resolve) == 0 && (p.walked || len(p.queue) == 0) {
 		p.file(now, &p.seedStep)
 	}
-	if len(p.open) > 0 {
+	if len(p.open) > 0 && !p.idle() {
 		return
 	}
 	if p.walked {
@@ -375,6 +375,12 @@ func (p *Planner) conclude(now mono.Time) {
 	} else {
 		p.finish(now, Nobody)
 	}
+}
+
+// idle reports whether all that is under way is a probe or a name too many:
+// the table is filled and verified, and they could only add another seed.
+func (p *Planner) idle() bool {
+	return p.checked && len(p.buckets) == 0 && p.count(Walk) == 0
 }
 
 // file appends a step that has ended to the report.
@@ -398,7 +404,11 @@ func (p *Planner) finish(now mono.Time, why End) {
 		}
 	}
 	for _, s := range []*Step{&p.nameStep, &p.seedStep} {
-		if s.End == Running && s.Asked > 0 {
+		switch {
+		case s.End != Running || s.Asked == 0:
+		case why == Done:
+			p.file(now, s)
+		default:
 			s.Ended, s.End = now, why
 			p.steps = append(p.steps, *s)
 		}

@@ -59,8 +59,9 @@ func (e *Engine) beginWalk(o *op) {
 	if o.kind == KindRefresh && o.target != e.self.Key {
 		cfg = gentle(cfg)
 	}
-	o.walk = lookup.New(cfg, o.target, e.self.Key, o.bound)
 	near := e.tab.Nearest(nil, o.target, 3*cfg.K)
+	cfg.Paths = max(1, min(cfg.Paths, len(near))) // a path without a seed would only waste its share of P
+	o.walk = lookup.New(cfg, o.target, e.self.Key, o.bound)
 	reserve := make([]lookup.Named, 0, 2*cfg.K)
 	for i, h := range near {
 		n := lookup.Named{Handle: h, Key: e.book.Info(h).Key}
