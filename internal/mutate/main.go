@@ -1,0 +1,176 @@
+// Command mutate plants one defect after another in a copy of the ground floor and runs the short tests against each: all must be caught.
+//
+// It may not touch the house itself: the copy is a temporary folder, and each defect is undone before the next.
+// Start reading at [mutants], the list of defects, then [bench.judge].
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// patience is what the tests of one package may take; a defect that makes them
+// hang is caught as well.
+const patience = 20 * time.Second
+
+func main() {
+	only := flag.String("only", "", "try only the mutants whose name contains this")
+	root := flag.String("root", ".", "the folder of the module")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	killed, tried, err := run(ctx, *root, *only)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "mutate:", err)
+		os.Exit(2)
+	}
+	fmt.Printf("%d mutants, %d killed\n", tried, killed)
+	if killed < tried || tried == 0 {
+		os.Exit(1)
+	}
+}
+
+// run tries the mutants and prints a line for each.
+func run(ctx context.Context, root, only string) (killed, tried int, err error) {
+	b, err := newBench(root)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer os.RemoveAll(b.dir)
+	for _, room := range rooms {
+		if v := b.test(ctx, room); v.Killer != "" {
+			return 0, 0, fmt.Errorf("%s fails without any mutant:\n%s", room, v.output)
+		}
+	}
+	for _, m := range mutants {
+		if !strings.Contains(m.Name, only) {
+			continue
+		}
+		v, err := b.judge(ctx, m)
+		if err != nil {
+			return 0, 0, err
+		}
+		tried++
+		fate := "SURVIVED"
+		switch {
+		case v.Killer != "" && strings.Contains(v.Killer, m.By):
+			killed++
+			fate = v.Room + ": " + v.Killer
+		case v.Killer != "":
+			fate = "SURVIVED " + m.By + "; " + v.Room + ": " + v.Killer
+		}
+		fmt.Printf("%-44s %5.1fs  %s\n", m.Name, v.Took.Seconds(), fate)
+	}
+	return killed, tried, nil
+}
+
+// bench is the copy in which mutants are tried.
+type bench struct{ dir string }
+
+// verdict says which tests of which room caught a mutant, if any did.
+type verdict struct {
+	Room, Killer string
+	Took         time.Duration
+	output       string
+}
+
+// newBench copies what the ground floor's tests need.
+func newBench(root string) (*bench, error) {
+	dir, err := os.MkdirTemp("", "mutate")
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range []string{"go.mod", "go.sum"} {
+		content, err := os.ReadFile(filepath.Join(root, name))
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, name), content, 0o644)
+		}
+		if err != nil {
+			os.RemoveAll(dir)
+			return nil, err
+		}
+	}
+	if err := os.CopyFS(filepath.Join(dir, "core"), os.DirFS(filepath.Join(root, "core"))); err != nil {
+		os.RemoveAll(dir)
+		return nil, err
+	}
+	return &bench{dir}, nil
+}
+
+// judge plants a mutant, runs the rooms that it can reach until one of them
+// fails, and undoes it.
+func (b *bench) judge(ctx context.Context, m mutant) (v verdict, err error) {
+	began := time.Now()
+	originals := map[string][]byte{}
+	defer func() {
+		for path, content := range originals {
+			if e := os.WriteFile(path, content, 0o644); err == nil {
+				err = e
+			}
+		}
+		v.Took = time.Since(began)
+	}()
+	for _, e := range m.Edits {
+		path := filepath.Join(b.dir, "core", e.File)
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return v, err
+		}
+		if _, again := originals[path]; !again {
+			originals[path] = content
+		}
+		planted, err := e.plant(string(content))
+		if err != nil {
+			return v, fmt.Errorf("%s: %w", m.Name, err)
+		}
+		if err := os.WriteFile(path, []byte(planted), 0o644); err != nil {
+			return v, err
+		}
+	}
+	for _, room := range m.reach() {
+		if v = b.test(ctx, room); v.Killer == "build" {
+			return v, fmt.Errorf("%s does not compile, which proves nothing:\n%s", m.Name, v.output)
+		}
+		if v.Killer != "" || ctx.Err() != nil {
+			return v, ctx.Err()
+		}
+	}
+	return v, nil
+}
+
+var (
+	failed = regexp.MustCompile(`(?m)^--- FAIL: (\S+)`)
+	hung   = regexp.MustCompile(`panic: test timed out|panic: (.*)`)
+)
+
+// test runs the short tests of a room.
+func (b *bench) test(ctx context.Context, room string) verdict {
+	cmd := exec.CommandContext(ctx, "go", "test", "-short", "-vet=off", "-timeout", patience.String(), "./core/"+room)
+	cmd.Dir = b.dir
+	out, err := cmd.CombinedOutput()
+	v := verdict{Room: room, output: string(out)}
+	switch found := failed.FindAllStringSubmatch(v.output, -1); {
+	case err == nil:
+	case strings.Contains(v.output, "[build failed]") || strings.Contains(v.output, "[setup failed]"):
+		v.Killer = "build"
+	case len(found) > 0:
+		var tests []string
+		for _, f := range found {
+			tests = append(tests, f[1])
+		}
+		v.Killer = strings.Join(tests, " ")
+	case hung.MatchString(v.output):
+		v.Killer = hung.FindString(v.output)
+	default:
+		v.Killer = err.Error()
+	}
+	return v
+}

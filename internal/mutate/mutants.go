@@ -1,0 +1,184 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// mutant is one planted defect.
+type mutant struct {
+	Name  string
+	Edits []edit
+	By    string // a test that must be among those that catch it; empty if any will do
+}
+
+// edit replaces a text that stands in a file of core/ exactly once.
+type edit struct{ File, Old, New string }
+
+// plant applies an edit.
+func (e edit) plant(content string) (string, error) {
+	if n := strings.Count(content, e.Old); n != 1 {
+		return "", fmt.Errorf("its text stands %d times in core/%s, and must once:\n%s", n, e.File, e.Old)
+	}
+	return strings.Replace(content, e.Old, e.New, 1), nil
+}
+
+// rooms are those whose tests are run, those that know least first.
+var rooms = []string{"lookup", "boot", "engine"}
+
+// reach returns the rooms whose tests a mutant can fail: its own, and those that use it.
+func (m mutant) reach() []string {
+	own, _, _ := strings.Cut(m.Edits[0].File, "/")
+	if own == "boot" {
+		return []string{"boot", "engine"}
+	}
+	return rooms[slices.Index(rooms, own):]
+}
+
+func one(name, file, old, planted string) mutant {
+	return mutant{Name: name, Edits: []edit{{file, old, planted}}}
+}
+
+// told wants a mutant to be caught by a story too, which a person can read.
+func told(m mutant) mutant {
+	m.By = "TestStories"
+	return m
+}
+
+// mutants are the planted defects. The first ones are those of the report that
+// the house was built to answer; the rest are what one might get wrong.
+var mutants = slices.Concat(reported, slots, clocks, paths, caps, outcomes, memories, bootstraps, nodes)
+
+// The four defects of rust-libp2p #5432.
+var reported = []mutant{
+	told(one("D1 lost timer", "lookup/lookup.go",
+		"		wake = mono.Earlier(wake, l.flights[i].due())\n", "		_ = i\n")),
+	told(mutant{Name: "D2 orphan wait", Edits: []edit{
+		{
+			"lookup/lookup.go", "	p := &l.peers[f.peer]\n	p.state, p.late = failed, f.overdue\n",
+			"	p := &l.peers[f.peer]\n	if !l.waits(&l.walks[f.walk]) {\n		return\n	}\n	p.state, p.late = failed, f.overdue\n",
+		},
+		{"lookup/walk.go", "if p.state == flying && int(p.asker) == w.path {", "if p.state == flying {"},
+	}}),
+	told(one("D3 starvation", "lookup/flight.go", "func (l *Lookup) expire(now mono.Time) {\n",
+		"func (l *Lookup) expire(now mono.Time) {\n	if w := &l.walks[0]; l.best(w) >= 0 && !l.room(w) {\n		return\n	}\n")),
+	told(one("D4 vanished outcome", "lookup/flight.go", "			l.fail(gone, contact.Silent)\n", "")),
+	told(one("D4 request without a deadline", "lookup/flight.go", "		hard: now.Add(hard),\n", "		hard: mono.Never,\n")),
+}
+
+var slots = []mutant{
+	one("slot leak", "lookup/walk.go",
+		"	if f.overdue {\n		w.late--\n	} else {\n		w.firm--\n	}\n", "	if f.overdue {\n		w.late--\n	}\n"),
+	one("spare slot leak", "lookup/walk.go",
+		"	if f.overdue {\n		w.late--\n	} else {\n		w.firm--\n	}\n", "	if !f.overdue {\n		w.firm--\n	}\n"),
+	one("spare slots overdrawn", "lookup/walk.go", "w.firm+w.late < alpha+spare && ", "spare >= 0 && "),
+	one("the last round no wider", "lookup/walk.go", "		alpha, spare = w.last, w.rest\n", ""),
+	one("grant ignored", "lookup/walk.go", " && len(l.flights) < l.limit", ""),
+	one("grant starves a path", "lookup/walk.go",
+		"(least == nil || w.firm+w.late < least.firm+least.late)", "least == nil"),
+	one("eligible only when the nearer have failed", "lookup/walk.go",
+		"		if p.state == answered {\n			if closer++; closer == l.cfg.K {\n				break\n			}\n			continue\n		}",
+		"		if p.state == answered || p.state == flying {\n			if closer++; closer == l.cfg.K {\n				break\n			}\n			continue\n		}"),
+	one("one request a step", "lookup/walk.go",
+		"		content[w.path] = !l.issueOne(now, w, env)\n", "		l.issueOne(now, w, env)\n		content[w.path] = true\n"),
+	one("a peer asked twice at a time", "lookup/region.go", "		if l.busy(p.peer) {\n			continue\n		}\n", ""),
+}
+
+var clocks = []mutant{
+	one("timer not re-armed for soft deadlines", "lookup/flight.go",
+		"	return mono.Earlier(f.soft, f.hard)\n", "	return f.hard\n"),
+	one("forgotten soft state", "lookup/flight.go", "			f.overdue = true\n", ""),
+	one("soft deadline fails the attempt", "lookup/flight.go", "		case f.hard.Due(now):\n", "		case f.soft.Due(now):\n"),
+	one("deadline not subtracted", "lookup/flight.go", "Deadline: mono.Earlier(f.hard, l.deadline), Cut", "Deadline: f.hard, Cut"),
+	one("absolute deadline ignored", "lookup/lookup.go", "	if l.deadline.Due(now) {\n		l.finish(Deadline)", "	if false {\n		l.finish(Deadline)"),
+	one("expired before outcomes are applied", "lookup/lookup.go",
+		"	hit := l.apply(now, ev)\n", "	l.expire(now)\n	hit := l.apply(now, ev)\n"),
+	one("attempts cut short count as expired", "lookup/lookup.go",
+		"		l.actions = append(l.actions, Action{Kind: Drop, Attempt: f.attempt})\n",
+		"		l.actions = append(l.actions, Action{Kind: Drop, Attempt: f.attempt, Expired: true})\n"),
+}
+
+var paths = []mutant{
+	one("path sharing: all learn of every name", "lookup/lookup.go",
+		"		l.learn(w, n, depth, f.peer)\n",
+		"		for i := range l.walks {\n			l.learn(&l.walks[i], n, depth, f.peer)\n		}\n"),
+	one("path sharing: seeds not split", "lookup/walk.go", "&l.walks[len(l.peers)%len(l.walks)]", "&l.walks[0]"),
+	one("path sharing: news crosses over", "lookup/walk.go", "n.Fresh && int(l.peers[i].asker) == w.path", "n.Fresh"),
+	one("two paths ask one peer", "lookup/walk.go", " && int(p.asker) == w.path\n	default", " || p.asker >= 0\n	default"),
+	one("a path waits for another's request", "lookup/walk.go", "if p.state == flying && int(p.asker) == w.path {", "if p.state == flying {"),
+	one("seeds of the reserve tried in sequence", "lookup/disjoint.go",
+		"	if len(l.reserve) == 0 {\n", "	if w.firm > 0 || len(l.reserve) == 0 {\n"),
+	one("a path that has answers takes reserves", "lookup/disjoint.go",
+		"p.state == answered {\n			return false\n", "p.state == answered {\n			break\n"),
+	one("budget not split", "lookup/walk.go", "budget: share(cfg.MaxPeers, cfg.Paths, path)", "budget: cfg.MaxPeers"),
+}
+
+var caps = []mutant{
+	one("off-by-one k", "lookup/walk.go",
+		"			if closer++; closer == l.cfg.K {\n				break\n			}\n			continue\n",
+		"			if closer++; closer > l.cfg.K {\n				break\n			}\n			continue\n"),
+	one("off-by-one k in the result", "lookup/lookup.go",
+		"	left := l.cfg.K\n	for _, i := range l.order {\n		if left == 0 {", "	left := l.cfg.K + 1\n	for _, i := range l.order {\n		if left == 0 {"),
+	one("cap P ignored", "lookup/walk.go", "w.budget > 0 && len(l.flights)", "len(l.flights)"),
+	one("cap H ignored", "lookup/walk.go", " || int(n.depth) > l.cfg.MaxDepth", ""),
+	one("a second attempt begins a new chain", "lookup/walk.go", "max(n.depth, int16(depth))", "min(n.depth, int16(depth))"),
+	one("a third attempt", "lookup/walk.go", "int(p.attempts) < l.cfg.AttemptsFresh", "int(p.attempts) <= l.cfg.AttemptsFresh"),
+	one("region probed without end", "lookup/region.go", "w.rounds >= l.cfg.ProbeRounds || ", ""),
+	one("it asks itself", "lookup/walk.go", "	if n.Key == l.self {\n		return\n	}\n	i := l.row(n)", "	i := l.row(n)"),
+}
+
+var outcomes = []mutant{
+	one("double completion", "lookup/lookup.go", "	if l.end != Running {\n		return false\n	}\n	hit", "	hit"),
+	one("cancel leaves requests", "lookup/lookup.go", "	l.flights = l.flights[:0]\n", ""),
+	one("any outcome ends the oldest attempt", "lookup/flight.go", "f.attempt == at {", "f.attempt == at || at == 0 {"),
+	one("a failure counts as an answer", "lookup/lookup.go",
+		"	p.state, p.late = failed, f.overdue\n", "	p.state, p.late = answered, f.overdue\n"),
+	one("a probe's failure takes an answer back", "lookup/lookup.go",
+		"	l.stats.Failures[how]++\n	if f.probe {\n		return\n	}\n", "	l.stats.Failures[how]++\n"),
+	one("late answers do not count", "lookup/lookup.go",
+		"	if !f.probe {\n		p.state, p.answered = answered, now\n", "	if !f.probe && !f.overdue {\n		p.state, p.answered = answered, now\n"),
+	one("doubtful peers asked first", "lookup/walk.go", "!p.doubtful && env.Doubtful(p.handle)", "false"),
+	one("liars vouch for ever", "lookup/trust.go", "return int(p.mute) >= l.cfg.Liars*(int(p.good)+1)", "return p == nil"),
+	one("a late answer leaves the informant doubted", "lookup/trust.go",
+		"informant.mute, informant.good = down(informant.mute), up(informant.good)", "informant.good = up(informant.good) * 0"),
+}
+
+var memories = []mutant{
+	one("failure memory does not double", "lookup/memory.go", "		f.strikes++\n", ""),
+	one("success does not clear", "lookup/memory.go", "		f.strikes, f.until = 0, 0 // the ring still counts the entry\n", ""),
+	one("new addresses do not revive", "lookup/memory.go", "		if !slices.Contains(f.addrs, a) {\n			return false\n		}\n", "		_ = a\n"),
+	one("memory without a cap", "lookup/memory.go", "	if len(m.ring) < params.MemoryEntries {\n", "	if true {\n"),
+	one("our own outage blames others", "lookup/memory.go", "	return !o.down()\n", "	return true\n"),
+	one("one network that fails is an outage", "lookup/memory.go", "len(o.groups) >= params.OutageGroups && ", ""),
+	one("variance forgotten", "lookup/patience.go", "	e.rttvar += (delta - e.rttvar) / 4\n", ""),
+	one("mean before variance", "lookup/patience.go",
+		"	delta := e.srtt - r\n", "	e.srtt += (r - e.srtt) / 8\n	delta := e.srtt - r\n	e.srtt -= (r - e.srtt) / 8\n"),
+}
+
+var bootstraps = []mutant{
+	one("seeds tried in sequence", "boot/planner.go", "p.count(Probe) < params.ProbeWidth", "p.count(Probe) < 1"),
+	one("it waits for every seed", "boot/planner.go", "	if p.seedStep.Answered > 0 {\n		return true\n	}\n	return len", "	return len"),
+	one("buckets wait for a good walk", "boot/planner.go", "	if p.filled {\n		return\n	}\n", "	if p.filled || how.End != Done {\n		return\n	}\n"),
+	one("buckets refreshed in sequence", "boot/planner.go", "p.count(Walk) < params.RefreshWidth", "p.count(Walk) < 1"),
+	one("planner's timer lost", "boot/planner.go", "		wake = mono.Earlier(wake, a.hard)\n", "		_ = a\n"),
+	one("planner waits in order", "boot/planner.go", "		if !a.hard.Due(now) {\n			i++\n			continue\n		}\n", "		if !a.hard.Due(now) {\n			break\n		}\n"),
+	one("stale phase applied", "boot/planner.go", "a.id == ev.Attempt && slices.Contains(fits[a.kind], ev.What)", "a.id == ev.Attempt"),
+	one("a step reported twice", "boot/planner.go", "	if p.seedStep.End == Running && sought", "	if p.seedStep.Ended == 0 && sought"),
+	one("planner's double completion", "boot/planner.go", "	if p.end != Running {\n		return false\n	}\n", ""),
+	one("names stand for any number", "boot/planner.go", "if p.room > 0 && ", "if "),
+	one("back-off reset", "boot/supervisor.go", "		s.fails++\n", ""),
+	one("back-off without a cap", "boot/supervisor.go", "min(params.RetryFirst<<s.fails, params.RetryMax)", "params.RetryFirst << s.fails"),
+	one("a change of network ignored", "boot/supervisor.go", "	s.fails, s.again = 0, s.running\n	s.plan(now, 0, true)\n", "	s.fails, s.again = 0, s.running\n"),
+	one("a low table ignored", "boot/supervisor.go", "	case v.Table < s.enough:\n", "	case v.Table < 0:\n"),
+}
+
+var nodes = []mutant{
+	one("an outcome settles nothing", "engine/op.go", "	delete(e.attempts, id)\n	return a, ok", "	return a, ok"),
+	one("places leak", "engine/op.go", "	e.uncommit(o)\n	r.Started", "	r.Started"),
+	one("a full queue refuses a bootstrap's steps", "engine/op.go", " && !o.indispensable()", ""),
+	one("our own deadline blames others", "engine/outcome.go", "if a.cut && ev.Failure.RanOut() {", "if false {"),
+	one("a caller who joined is never told", "engine/op.go", "append([]OpID{o.id}, o.joined...)", "[]OpID{o.id}"),
+	one("the engine's timer lost", "engine/engine.go", "		wake = mono.Earlier(wake, o.wake)\n", "		_ = o\n"),
+	one("a queued operation has no deadline", "engine/op.go", "o.started, o.wake = e.now.Mono, o.bound", "o.started, o.wake = e.now.Mono, mono.Never"),
+}
