@@ -20,7 +20,7 @@ type Patience struct {
 // round-trip time.
 type estimator struct {
 	srtt, rttvar int64
-	any          bool
+	samples      int
 }
 
 const unit = 1024 // one round-trip time, in the known classes
@@ -30,8 +30,9 @@ const unit = 1024 // one round-trip time, in the known classes
 // slow one must not make the node wait longer for all of them. A link that
 // turns slow still doubles the time with every few answers.
 func (e *estimator) sample(r int64) {
-	if !e.any {
-		e.srtt, e.rttvar, e.any = r, r/2, true
+	e.samples = min(e.samples+1, params.PatienceSamples)
+	if e.samples == 1 {
+		e.srtt, e.rttvar = r, r/2
 		return
 	}
 	if most := 2 * (e.srtt + 4*e.rttvar); most > 0 { // else the first was zero and says nothing
@@ -58,39 +59,56 @@ func (p *Patience) Sample(warm bool, rtt, took time.Duration) {
 
 // Timers returns how long an attempt may take before it gives up its slot
 // (soft) and in all (hard). rtt is the peer's own round-trip time, zero if
-// unknown. KAD-3.2, KAD-3.3.
+// unknown.
+//
+// The soft time is what answers mostly take, and no more: a late answer still
+// counts, so to be hasty costs a request and to wait costs everybody's time.
+// The hard time gives up on somebody, so it is not shortened before enough was
+// measured: the first answers to come are those of the nearest peers, and what
+// they suggest is too short for all others.
 func (p *Patience) Timers(warm bool, rtt time.Duration) (soft, hard time.Duration) {
-	rto, srtt := p.rto(warm, rtt)
+	t := p.times(warm, rtt)
 	floor, limit := params.HardMinCold, params.HardMax
 	if warm {
 		floor = params.HardMinWarm
 	}
-	if srtt*params.HardRTOs > params.HardMax {
+	if t.srtt*params.SlowRTTs > params.HardMax {
 		limit = params.HardSlow // a link that is measured to be slow
 	}
-	hard = max(floor, min(params.HardRTOs*rto, limit))
-	return max(params.SoftMin, min(rto, hard)), hard
+	hard = limit
+	if t.samples >= params.PatienceSamples {
+		hard = max(floor, min(params.HardRTOs*t.rto, limit))
+	}
+	return max(params.SoftMin, min(t.soft, hard)), hard
 }
 
 // Doubtful is Timers for a peer that failed lately and so has had its full
-// hard deadline already: what it is given once more is the time in which a
-// regular request would give up its slot.
+// hard deadline already: once more it is given one retransmission time.
 func (p *Patience) Doubtful(warm bool, rtt time.Duration) (soft, hard time.Duration) {
-	soft, _ = p.Timers(warm, rtt)
-	return soft, soft
+	soft, hard = p.Timers(warm, rtt)
+	return soft, max(soft, min(hard, p.times(warm, rtt).rto))
 }
 
-// rto returns the retransmission time of a class and its smoothed time, zero
-// while nothing was measured.
-func (p *Patience) rto(warm bool, rtt time.Duration) (rto, srtt time.Duration) {
-	if e := p.classes[index(warm)][1]; rtt > 0 && e.any {
-		scale := func(n int64) time.Duration { return time.Duration(n * int64(rtt) / unit) }
-		return scale(e.srtt + 4*e.rttvar), scale(e.srtt)
+// times is what an estimator makes of its samples.
+type times struct {
+	srtt, soft, rto time.Duration
+	samples         int
+}
+
+// times returns those of a class, scaled by the peer's own round-trip time if
+// that and its multiples are known.
+func (p *Patience) times(warm bool, rtt time.Duration) times {
+	class, scale := &p.classes[index(warm)], func(n int64) time.Duration { return time.Duration(n) }
+	e := &class[0]
+	if rtt > 0 && class[1].samples > 0 {
+		e, scale = &class[1], func(n int64) time.Duration { return time.Duration(n * int64(rtt) / unit) }
 	}
-	if e := p.classes[index(warm)][0]; e.any {
-		return time.Duration(e.srtt + 4*e.rttvar), time.Duration(e.srtt)
+	if e.samples == 0 {
+		return times{soft: params.FirstSoft, rto: params.FirstRTO}
 	}
-	return params.FirstRTO, 0
+	return times{
+		srtt: scale(e.srtt), soft: scale(e.srtt + e.rttvar), rto: scale(e.srtt + 4*e.rttvar), samples: e.samples,
+	}
 }
 
 func index(b bool) int {

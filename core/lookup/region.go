@@ -26,7 +26,7 @@ type probe struct {
 // issueProbe sends the next region probe of a walk, planning a round of them
 // first if one is called for. It reports whether it sent one.
 func (l *Lookup) issueProbe(now mono.Time, w *walk, env Env) bool {
-	if len(w.probes) == 0 && !l.planProbes(w) {
+	if len(w.probes) == 0 && !l.planProbes(now, w) {
 		return false
 	}
 	for i, p := range w.probes {
@@ -54,19 +54,23 @@ func (l *Lookup) probing(w *walk) bool {
 	return false
 }
 
-// planProbes begins a round: if one of the k closest failed or is overdue, up
+// planProbes begins a round: if one of the k closest failed or is suspect, up
 // to ProbePeers of the closest that this walk asked are to be asked for the
-// two regions beside the target at the depth where the result ends. KAD-2.8.
-func (l *Lookup) planProbes(w *walk) bool {
-	if w.rounds >= l.cfg.ProbeRounds || w.firm > 0 {
+// regions beside the target at the depth where the result ends. It does not
+// wait for the requests under way: nobody is left to be asked instead, and who
+// stands behind the dead may be dead too and take a hard deadline to prove it.
+// A further round follows only one that found somebody. KAD-2.8.
+func (l *Lookup) planProbes(now mono.Time, w *walk) bool {
+	if w.rounds >= l.cfg.ProbeRounds || w.rounds > 0 && !l.gained(w) {
 		return false
 	}
-	edge, missing, helpers := l.region(w)
+	edge, missing, helpers := l.region(now, w)
 	if !missing || len(helpers) == 0 {
 		return false
 	}
 	first := max(0, edge-w.rounds)
 	w.rounds++
+	w.before = int32(len(l.peers))
 	for _, peer := range helpers {
 		for bit := first; bit < min(first+params.ProbesPerPeer, key.Bits-1); bit++ { // the target itself has no sibling
 			w.probes = append(w.probes, probe{peer, goal{l.target.FlipBit(bit), bit + 1}})
@@ -75,10 +79,28 @@ func (l *Lookup) planProbes(w *walk) bool {
 	return len(w.probes) > 0
 }
 
+// gained reports whether one of the walk's k closest was not heard of before
+// its last round of probes.
+func (l *Lookup) gained(w *walk) bool {
+	closer := 0
+	for _, n := range w.names {
+		if l.peers[n.peer].state != answered {
+			continue
+		}
+		if n.peer >= w.before {
+			return true
+		}
+		if closer++; closer == l.cfg.K {
+			return false
+		}
+	}
+	return false
+}
+
 // region looks at the walk's k closest: the common prefix with the target of
 // the farthest that answered, whether one of those nearer than it failed or is
-// overdue, and the nearest that this walk asked and that answered.
-func (l *Lookup) region(w *walk) (edge int, missing bool, helpers []int32) {
+// suspect, and the nearest that this walk asked and that answered.
+func (l *Lookup) region(now mono.Time, w *walk) (edge int, missing bool, helpers []int32) {
 	closer, open := 0, false
 	for _, n := range w.names {
 		p := &l.peers[n.peer]
@@ -89,7 +111,7 @@ func (l *Lookup) region(w *walk) (edge int, missing bool, helpers []int32) {
 			if int(p.asker) == w.path && len(helpers) < l.cfg.ProbePeers {
 				helpers = append(helpers, n.peer)
 			}
-		case p.state == failed || p.state == flying && p.late:
+		case p.state == failed || p.state == flying && p.late && (w.firm == 0 || l.suspect(now, n.peer)):
 			open = true
 		}
 		if closer == l.cfg.K {
@@ -97,4 +119,16 @@ func (l *Lookup) region(w *walk) (edge int, missing bool, helpers []int32) {
 		}
 	}
 	return edge, missing || open, helpers
+}
+
+// suspect reports whether the attempt at a peer has taken twice as long as it
+// was given before it lost its slot. To have lost it is not enough: of those
+// that are alive, one in six is that late, and each would cost a probe.
+func (l *Lookup) suspect(now mono.Time, peer int32) bool {
+	for i := range l.flights {
+		if f := &l.flights[i]; f.peer == peer && !f.probe {
+			return now.Sub(f.soft) >= f.soft.Sub(f.began)
+		}
+	}
+	return false
 }

@@ -19,6 +19,7 @@ type walk struct {
 	names       []name
 	probes      []probe // region probes that wait for a slot
 	rounds      int     // rounds of region probes already begun
+	before      int32   // peers that the lookup knew when the last of them began
 }
 
 // name is a peer as one walk knows it.
