@@ -30,5 +30,28 @@ func Bound(x Extent, hard, walk, deadline time.Duration) time.Duration {
 	return min(spent, deadline)
 }
 
+// BoundBack returns how long the way back can take at most, from the end of a
+// fault to a node of use: until the node looks, which is DetectTold if an
+// interface or a clock tells it to and else the longest pause between tries,
+// and then names, seeds and the walk to the node itself. KAD-5.7.
+func BoundBack(told bool) time.Duration {
+	detect := params.RetryMax * (100 + params.RetryJitterPercent) / 100
+	if told {
+		detect = params.DetectTold
+	}
+	return detect + params.DNSDeadline + params.SeedTime + params.OpDeadline
+}
+
+// Tries returns how many bootstraps a node begins at most in a minute in which
+// none comes out ready and nothing tells it of a change: in the worst minute,
+// which is the first, and in every one after the pauses have reached RetryMax.
+func Tries() (first, later int) {
+	for at, pause := time.Duration(0), params.RetryFirst; at < time.Minute; pause = min(2*pause, params.RetryMax) {
+		at += pause
+		first++
+	}
+	return first, int((time.Minute + params.RetryMax - 1) / params.RetryMax)
+}
+
 // waves is how many rounds n things take, width of them at a time.
 func waves(n, width int) time.Duration { return time.Duration((n + width - 1) / width) }

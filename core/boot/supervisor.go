@@ -51,7 +51,10 @@ type Supervisor struct {
 	running bool // a bootstrap is under way
 	again   bool // the world changed under it: begin another when it ends
 	fails   int  // bootstraps in a row that did not end ready
-	enough  int  // contacts below which the node is degraded
+	alarms  int  // false ones in a row: no connection was left, and all was well
+	alone   bool // the bootstrap to come, or under way, follows such an alarm
+	began   mono.Time
+	enough  int // contacts below which the node is degraded
 	next    mono.Time
 	full    bool // the next one asks seeds too; a periodic refresh does not
 }
@@ -65,13 +68,14 @@ func (s *Supervisor) Enable(now mono.Time) {
 }
 
 // Began tells that a bootstrap is under way, whoever asked for it.
-func (s *Supervisor) Began() { s.running, s.again = true, false }
+func (s *Supervisor) Began(now mono.Time) { s.running, s.again, s.began = true, false, now }
 
 // Ended tells how it came out.
 func (s *Supervisor) Ended(now mono.Time, o Outcome, v View) {
 	s.running = false
 	if o.Ready {
 		s.fails = 0
+		s.cleared()
 		s.enough = min(params.LowTable, (v.Table+1)/2)
 		s.plan(now, jittered(params.RefreshEvery, v.Dice), false)
 		s.enter(now, Ready, fmt.Sprintf("%d contacts", v.Table))
@@ -83,14 +87,19 @@ func (s *Supervisor) Ended(now mono.Time, o Outcome, v View) {
 	}
 }
 
-// fail plans the next try after a bootstrap that did not end ready. KAD-5.4.
+// fail plans the next try after a bootstrap that did not end ready. The pause
+// counts from the beginning of that one, which in an outage may take as long
+// as the pause: the longest time in which nobody looks is what the way back
+// allows for. KAD-5.4.
 func (s *Supervisor) fail(now mono.Time, o Outcome, v View) {
+	s.alarms, s.alone = 0, false
 	pause := params.RetryMax
 	if s.fails < 8 { // one second doubled eight times is beyond any RetryMax in use
 		pause = min(params.RetryFirst<<s.fails, params.RetryMax)
 		s.fails++
 	}
-	s.plan(now, jittered(pause, v.Dice), true)
+	rest := s.began.Add(jittered(pause, v.Dice)).Sub(now)
+	s.plan(now, max(rest, jittered(params.RetryFirst, v.Dice)), true)
 	if o.Reached {
 		s.enter(now, Degraded, o.Reason)
 	} else {
@@ -106,6 +115,36 @@ func (s *Supervisor) Changed(now mono.Time, what string) {
 	if s.state == Ready {
 		s.enter(now, Degraded, what)
 	}
+}
+
+// Alone tells that no connection is left. An idle node would learn only by its
+// next refresh that this was an outage, or that all it knew are dead; so it
+// looks within the longest pause between tries. It may as well be that its
+// peers keep no idle connection: each alarm that turns out to be false doubles
+// the time to the next, until it is that of a refresh. KAD-5.8.
+func (s *Supervisor) Alone(now mono.Time, dice uint32) {
+	if !s.enabled || s.running || s.state != Ready {
+		return // a bootstrap is near in any case
+	}
+	pause := params.RefreshEvery
+	if s.alarms < 8 { // as in fail
+		pause = min(params.RetryMax<<s.alarms, params.RefreshEvery)
+	}
+	next := max(s.began.Add(jittered(pause, dice)), now.Add(jittered(params.RetryFirst, dice)))
+	if next < s.next {
+		s.next, s.full, s.alone = next, true, true
+	}
+}
+
+// cleared counts an alarm that was false. Any other bootstrap that came out
+// ready starts the count over.
+func (s *Supervisor) cleared() {
+	if !s.alone {
+		s.alarms = 0
+		return
+	}
+	s.alone = false
+	s.alarms++
 }
 
 // Look shows the supervisor how the node is between bootstraps.

@@ -12,7 +12,7 @@ import (
 func tries(s *Supervisor, now *mono.Time, n int, dice uint32) (pauses []time.Duration) {
 	for range n {
 		*now = max(*now, s.Wake())
-		s.Began()
+		s.Began(*now)
 		s.Ended(*now, Outcome{Reason: "nobody"}, View{Dice: dice})
 		pauses = append(pauses, s.Wake().Sub(*now))
 	}
@@ -53,7 +53,7 @@ func TestAChangeStartsOver(t *testing.T) {
 	if p := tries(&s, &now, 1, 0)[0]; p != params.RetryFirst {
 		t.Errorf("after a change the pause is %v", p)
 	}
-	s.Began()
+	s.Began(now)
 	s.Changed(now, "the machine slept")
 	if due, _ := s.Due(now); due {
 		t.Error("it wants a second bootstrap beside the first")
@@ -68,7 +68,7 @@ func TestAReadyNodeLooksAfterItself(t *testing.T) {
 	var s Supervisor
 	now := mono.Time(5)
 	s.Enable(now)
-	s.Began()
+	s.Began(now)
 	s.Ended(now, Outcome{Ready: true, Reached: true}, View{Table: 100})
 	if due, _ := s.Due(now.Add(params.RefreshEvery - 1)); due {
 		t.Error("it refreshes before its time")
@@ -88,5 +88,88 @@ func TestAReadyNodeLooksAfterItself(t *testing.T) {
 	s.Look(now, View{Table: 100, Down: true})
 	if due, _ := s.Due(now); !due || s.Health().State != Offline {
 		t.Error("nobody answers, and that is no reason to bootstrap")
+	}
+}
+
+// A node whose peers hang up as soon as they have answered is alone again and
+// again, and all is well: it may look, but ever more rarely.
+func TestFalseAlarmsBecomeRare(t *testing.T) {
+	var s Supervisor
+	now := mono.Time(5)
+	s.Enable(now)
+	s.Began(now)
+	s.Ended(now, Outcome{Ready: true, Reached: true}, View{Table: 50})
+	var pauses []time.Duration
+	for range 6 {
+		s.Alone(now.Add(time.Millisecond), 0)
+		pauses = append(pauses, s.Wake().Sub(now))
+		now = s.Wake()
+		if _, full := s.Due(now); full != (len(pauses) < 6) {
+			t.Errorf("look %d: seeds and all %v", len(pauses), full)
+		}
+		s.Began(now)
+		s.Ended(now, Outcome{Ready: true, Reached: true}, View{Table: 50})
+	}
+	for i, p := range pauses {
+		if want := min(params.RetryMax<<i, params.RefreshEvery); p != want {
+			t.Errorf("look %d comes after %v, want %v", i+1, p, want)
+		}
+	}
+	s.Alone(now, 0) // the refresh that came in its time has started the count over
+	if p := s.Wake().Sub(now); p != params.RetryMax {
+		t.Errorf("after a quiet time it looks after %v", p)
+	}
+}
+
+func TestWhoIsAloneLooksWithinTheLongestPause(t *testing.T) {
+	var s Supervisor
+	now := mono.Time(5)
+	if s.Alone(now, 0); s.Wake() != mono.Never {
+		t.Error("nobody has asked it to look after the node")
+	}
+	s.Enable(now)
+	s.Began(now)
+	s.Ended(now, Outcome{Ready: true, Reached: true}, View{Table: 50})
+	now = now.Add(2 * params.RetryMax)
+	s.Alone(now, 1<<32-1)
+	if p := s.Wake().Sub(now); p < params.RetryFirst || p > params.RetryFirst*(100+params.RetryJitterPercent)/100 {
+		t.Errorf("long after the last bootstrap it looks after %v", p)
+	}
+	now = s.Wake()
+	s.Began(now)
+	s.Ended(now, Outcome{Reason: "nobody"}, View{})
+	if s.Alone(now, 0); s.Health().State != Offline || s.Wake().Sub(now) > 2*params.RetryFirst {
+		t.Errorf("an outage is found, and %+v", s.Health())
+	}
+}
+
+func TestTheBoundOfTheWayBackAndOfItsTries(t *testing.T) {
+	if told, untold := BoundBack(true), BoundBack(false); told != 31*time.Second || untold != 66*time.Second {
+		t.Errorf("%v and %v", told, untold)
+	}
+	first, later := Tries()
+	for _, dice := range []uint32{0, 1<<32 - 1} {
+		var s Supervisor
+		now := mono.Time(5)
+		s.Enable(now)
+		var at []time.Duration
+		for range 100 {
+			at = append(at, time.Duration(s.Wake()))
+			now = s.Wake()
+			tries(&s, &now, 1, dice)
+		}
+		worst := make([]int, 2) // in the first minute, and in any that begins with a try after it
+		for i, from := range at {
+			n := 0
+			for n = 0; i+n < len(at) && at[i+n] < from+time.Minute; {
+				n++
+			}
+			if later := min(1, i/first); n > worst[later] {
+				worst[later] = n
+			}
+		}
+		if worst[0] > first || worst[1] > later || dice == 0 && (worst[0] < first || worst[1] < later) {
+			t.Errorf("dice %d: %v tries in a minute, stated %d and %d", dice, worst, first, later)
+		}
 	}
 }

@@ -93,6 +93,7 @@ type trace struct {
 	s      boot.Supervisor
 	n      node
 	now    mono.Time
+	began  mono.Time // the last bootstrap
 	enough int
 	log    []string
 	met    map[string]int
@@ -155,7 +156,8 @@ func (tr *trace) begin() {
 		tr.t.Fatalf("due %v full %v, and should be %v %v: %v", is, full, want, tr.n.full, tr.log)
 	}
 	if is {
-		tr.s.Began()
+		tr.s.Began(tr.now)
+		tr.began = tr.now
 		tr.becomes(tr.n.begins())("begin")
 	}
 }
@@ -193,6 +195,11 @@ func (tr *trace) compare() {
 		tr.t.Fatalf("due, and %v to wait: %v", left, tr.log)
 	}
 	most = least + least*params.RetryJitterPercent/100
+	if tr.n.next == pause { // it counts from the beginning of the last, but there is a least
+		spent := tr.now.Sub(tr.began)
+		least = max(least-spent, params.RetryFirst)
+		most = max(most-spent, params.RetryFirst*(100+params.RetryJitterPercent)/100)
+	}
 	if left := time.Duration(h.Next - tr.now); tr.n.next != due && (left < least || left > most) {
 		tr.t.Fatalf("waits %v, and should %v to %v: %v", left, least, most, tr.log)
 	}

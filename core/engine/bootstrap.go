@@ -45,7 +45,7 @@ func (e *Engine) startBootstrap(ev StartBootstrap) {
 	if !e.open(o) {
 		return
 	}
-	e.super.Began()
+	e.super.Began(e.now.Mono)
 	o.plan = boot.New(e.planFor(o, !ev.refresh))
 	e.drivePlan(o, boot.Event{What: boot.Tick})
 }
@@ -194,6 +194,7 @@ func (e *Engine) planEnded(o *op) {
 	e.super.Ended(e.now.Mono, boot.Outcome{
 		Ready: r.Outcome == Ready, Reached: r.Stats.Successes > 0, Reason: reasonOf(r),
 	}, e.view(e.rng.Uint32()))
+	e.lonely()
 }
 
 // reasonOf says in one line why a bootstrap did not end ready.

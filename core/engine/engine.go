@@ -70,6 +70,7 @@ type Engine struct {
 
 	super      boot.Supervisor
 	told       boot.State
+	joined     bool // somebody was connected once: the driver tells of connections
 	remembered past
 
 	effects []Effect
@@ -143,9 +144,10 @@ func (e *Engine) apply(ev Event) {
 	case Resolved:
 		e.resolved(ev)
 	case Connected:
-		e.warm[ev.Peer] = true
+		e.warm[ev.Peer], e.joined = true, true
 	case Disconnected:
 		delete(e.warm, ev.Peer)
+		e.lonely()
 	case Met:
 		e.met(ev.Peer)
 	case Withdrawn:

@@ -40,6 +40,13 @@ func (e *Engine) disrupted(what string) {
 	e.super.Changed(e.now.Mono, what)
 }
 
+// lonely tells the supervisor if no connection is left.
+func (e *Engine) lonely() {
+	if e.joined && len(e.warm) == 0 {
+		e.super.Alone(e.now.Mono, e.rng.Uint32())
+	}
+}
+
 // past is who was in the table once: the contacts that left it last, for the
 // day on which all who are in it are dead.
 type past struct {

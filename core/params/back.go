@@ -1,0 +1,25 @@
+package params
+
+import "time"
+
+// The way back, in closed form: it takes no longer than
+//
+//	detect + DNSDeadline + SeedTime + OpDeadline
+//
+// where detect is DetectTold if an interface or a clock says that the fault has
+// ended, and RetryMax with its jitter if nobody does. KAD-5.7.
+const (
+	// DetectTold is how long it may take from an event of an interface or a
+	// clock to the first request: what a busy host needs to pass it on.
+	DetectTold = 1 * time.Second
+	// SeedTime is how long the seeds and remembered contacts may take to
+	// answer: two waves of HardMax, and a moment.
+	SeedTime = 5 * time.Second
+)
+
+// MaxDeadline is the longest that a caller may extend an operation to with
+// WithDeadline. A lookup that shares the node with so many others that it has
+// MinShare slots, on a slow link, among P peers of whom none answers in time,
+// is over after T·(P/α + H·(1−1/α)) = 5·(160/2 + 10/2) s, seven minutes: to
+// wait for longer than that and a margin is to wait for nothing. KAD-3.1.
+const MaxDeadline = 10 * time.Minute
