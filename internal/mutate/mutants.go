@@ -104,7 +104,7 @@ var paths = []mutant{
 		"		l.learn(w, n, depth, f.peer)\n",
 		"		for i := range l.walks {\n			l.learn(&l.walks[i], n, depth, f.peer)\n		}\n"),
 	one("path sharing: seeds not split", "lookup/walk.go", "&l.walks[len(l.peers)%len(l.walks)]", "&l.walks[0]"),
-	one("path sharing: news crosses over", "lookup/walk.go", "n.Fresh && int(l.peers[i].asker) == w.path", "n.Fresh"),
+	told(one("path sharing: news crosses over", "lookup/walk.go", "n.Fresh && int(l.peers[i].asker) == w.path", "n.Fresh")),
 	one("two paths ask one peer", "lookup/walk.go", " && int(p.asker) == w.path\n	default", " || p.asker >= 0\n	default"),
 	one("a path waits for another's request", "lookup/walk.go", "if p.state == flying && int(p.asker) == w.path {", "if p.state == flying {"),
 	one("seeds of the reserve tried in sequence", "lookup/disjoint.go",
@@ -157,13 +157,13 @@ var memories = []mutant{
 }
 
 var bootstraps = []mutant{
-	one("seeds tried in sequence", "boot/planner.go", "p.count(Probe) < params.ProbeWidth", "p.count(Probe) < 1"),
+	told(one("seeds tried in sequence", "boot/planner.go", "p.count(Probe) < params.ProbeWidth", "p.count(Probe) < 1")),
 	one("it waits for every seed", "boot/planner.go", "	if p.seedStep.Answered > 0 {\n		return true\n	}\n	return len", "	return len"),
 	one("buckets wait for a good walk", "boot/planner.go", "	if p.filled {\n		return\n	}\n", "	if p.filled || how.End != Done {\n		return\n	}\n"),
 	one("buckets refreshed in sequence", "boot/planner.go", "p.count(Walk) < params.RefreshWidth", "p.count(Walk) < 1"),
-	one("planner's timer lost", "boot/planner.go", "		wake = mono.Earlier(wake, a.hard)\n", "		_ = a\n"),
-	one("planner waits in order", "boot/planner.go", "		if !a.hard.Due(now) {\n			i++\n			continue\n		}\n", "		if !a.hard.Due(now) {\n			break\n		}\n"),
-	one("stale phase applied", "boot/planner.go", "a.id == ev.Attempt && slices.Contains(fits[a.kind], ev.What)", "a.id == ev.Attempt"),
+	told(one("planner's timer lost", "boot/planner.go", "		wake = mono.Earlier(wake, a.hard)\n", "		_ = a\n")),
+	told(one("planner waits in order", "boot/planner.go", "		if !a.hard.Due(now) {\n			i++\n			continue\n		}\n", "		if !a.hard.Due(now) {\n			break\n		}\n")),
+	told(one("stale phase applied", "boot/planner.go", "a.id == ev.Attempt && slices.Contains(fits[a.kind], ev.What)", "a.id == ev.Attempt")),
 	one("a step reported twice", "boot/planner.go", "	if p.seedStep.End == Running && sought", "	if p.seedStep.Ended == 0 && sought"),
 	one("planner's double completion", "boot/planner.go", "	if p.end != Running {\n		return false\n	}\n", ""),
 	one("names stand for any number", "boot/planner.go", "if p.room > 0 && ", "if "),
