@@ -12,9 +12,12 @@ import (
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 
+	"github.com/waymark-dht/waymark/core/boot"
+	"github.com/waymark-dht/waymark/core/boot"
 	"github.com/waymark-dht/waymark/core/contact"
 	"github.com/waymark-dht/waymark/core/engine"
 	"github.com/waymark-dht/waymark/core/key"
+	"github.com/waymark-dht/waymark/core/lookup"
 	"github.com/waymark-dht/waymark/core/mono"
 	"github.com/waymark-dht/waymark/core/params"
 	"github.com/waymark-dht/waymark/core/table"
@@ -82,16 +85,32 @@ func New(h host.Host, cfg Config) (*DHT, error) {
 func (d *DHT) Bound(op Op) time.Duration {
 	switch op {
 	case OpLookup, OpFindPeer:
-		return params.OpDeadline + params.Epsilon
+		return walkBound() + params.Epsilon
 	case OpPing:
 		return params.HardSlow + 2*params.Epsilon // the one attempt, and a moment to say how it failed
 	case OpBootstrap:
-		return params.BootDeadline + params.Epsilon
+		return boot.Bound(boot.Largest, params.HardSlow, walkBound(), params.BootDeadline) + params.Epsilon
 	case OpClose:
 		return params.CloseDeadline + params.Epsilon
 	}
 	return 0
 }
+
+// walkBound is the bound of a lookup that has the least share of the node's
+// places. What it waits for them counts against the deadline, which is the
+// lesser of the two with the numbers of params.
+func walkBound() time.Duration {
+	cfg := lookup.Defaults(1)
+	cfg.Alpha, cfg.AlphaLast = params.MinShare, params.MinShare
+	return lookup.Bound(cfg, params.HardSlow, params.OpDeadline)
+}
+
+// BoundBack returns the time within which a node that looks after itself is of
+// use again once a fault has ended, if one of its seeds, its remembered
+// contacts or its table can be reached: after a sleep, on another network, from
+// seeds that were down. It is shorter if an interface or a clock tells of the
+// end (told) than if the node has to find out by trying.
+func BoundBack(told bool) time.Duration { return boot.BoundBack(told) + params.Epsilon }
 
 // RunBootstrap fills the routing table and returns one report when that is
 // done. While one is running, others join it. The error is nil if the table
