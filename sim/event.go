@@ -9,7 +9,7 @@ const (
 	tick    kind = iota // an engine wanted to be woken: ref is its node
 	arrive              // a request reaches the peer: ref is the request
 	deliver             // its outcome reaches the asker: ref is the request
-	plan                // a scenario's own doing: ref is its index in World.plans
+	scene               // a scenario's own doing: ref is its index in World.plans
 )
 
 // event is 24 bytes without a pointer, so that the collector never looks at

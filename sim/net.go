@@ -30,6 +30,7 @@ type request struct {
 	attempt     engine.AttemptID
 	sent        mono.Time
 	deadline    mono.Time
+	next        mono.Time // when its event comes
 	asker, peer uint32
 	way         time.Duration // the way back
 	failure     contact.Failure
@@ -72,7 +73,7 @@ func (w *World) travel(ref uint32) {
 	case w.now.Add(there) >= r.deadline:
 		w.outcome(ref, contact.Slow, mono.Never)
 	default:
-		w.queue.push(w.now.Add(there), arrive, ref)
+		w.plan(ref, arrive, w.now.Add(there))
 	}
 }
 
@@ -83,7 +84,13 @@ func (w *World) outcome(ref uint32, how contact.Failure, at mono.Time) {
 		at = r.deadline
 	}
 	r.failure = how
-	w.queue.push(at, deliver, ref)
+	w.plan(ref, deliver, at)
+}
+
+// plan puts the one event of a request into the queue.
+func (w *World) plan(ref uint32, k kind, at mono.Time) {
+	w.requests[ref].next = at
+	w.queue.push(at, k, ref)
 }
 
 // arrived lets the peer answer, if it does.
@@ -107,7 +114,7 @@ func (w *World) arrived(ref uint32) {
 		return
 	}
 	w.answer(r)
-	w.queue.push(at, deliver, ref)
+	w.plan(ref, deliver, at)
 }
 
 // answer writes what the peer names: the k nearest of its table, without the
@@ -162,6 +169,31 @@ func (w *World) abort(a *actor, id engine.AttemptID) {
 		}
 	}
 	w.fail(a, "an Abort names attempt %d, which is not under way", id)
+}
+
+// hasten moves the deadline of a request forward. If its event would come too
+// late now, the request goes on under another reference, to fail by then: an
+// event cannot be taken out of the queue.
+func (w *World) hasten(a *actor, h engine.Hasten) {
+	for i, ref := range a.requests {
+		r := &w.requests[ref]
+		if r.attempt != h.Attempt || h.Deadline >= r.deadline {
+			continue
+		}
+		r.deadline = max(h.Deadline, w.now)
+		if r.next > r.deadline {
+			r.aborted = true
+			again := *r
+			again.aborted = false
+			if again.failure == contact.None {
+				again.failure = contact.Slow
+			}
+			a.requests[i] = w.newRequest()
+			w.requests[a.requests[i]] = again
+			w.plan(a.requests[i], deliver, again.deadline)
+		}
+		return
+	}
 }
 
 // connect opens a connection in both directions. The asker's engine hears of

@@ -135,7 +135,7 @@ func (w *World) happen(e event) {
 		w.arrived(e.ref)
 	case deliver:
 		w.delivered(e.ref)
-	case plan:
+	case scene:
 		w.plans[e.ref]()
 	}
 }
@@ -146,7 +146,7 @@ func (w *World) record(a, b uint64) { w.trace = mix(w.trace^a) ^ mix(b) }
 // At plans something for a moment; After for some time from now.
 func (w *World) At(at mono.Time, do func()) {
 	w.plans = append(w.plans, do)
-	w.queue.push(max(at, w.now), plan, uint32(len(w.plans)-1))
+	w.queue.push(max(at, w.now), scene, uint32(len(w.plans)-1))
 }
 
 // After plans something for some time from now.
@@ -185,6 +185,8 @@ func (w *World) step(a *actor, ev engine.Event) {
 			w.send(a, eff)
 		case engine.Abort:
 			w.abort(a, eff.Attempt)
+		case engine.Hasten:
+			w.hasten(a, eff)
 		}
 	}
 	for f := range a.engine.Facts() {
