@@ -13,7 +13,6 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/waymark-dht/waymark/core/boot"
-	"github.com/waymark-dht/waymark/core/boot"
 	"github.com/waymark-dht/waymark/core/contact"
 	"github.com/waymark-dht/waymark/core/engine"
 	"github.com/waymark-dht/waymark/core/key"
@@ -104,13 +103,6 @@ func walkBound() time.Duration {
 	cfg.Alpha, cfg.AlphaLast = params.MinShare, params.MinShare
 	return lookup.Bound(cfg, params.HardSlow, params.OpDeadline)
 }
-
-// BoundBack returns the time within which a node that looks after itself is of
-// use again once a fault has ended, if one of its seeds, its remembered
-// contacts or its table can be reached: after a sleep, on another network, from
-// seeds that were down. It is shorter if an interface or a clock tells of the
-// end (told) than if the node has to find out by trying.
-func BoundBack(told bool) time.Duration { return boot.BoundBack(told) + params.Epsilon }
 
 // RunBootstrap fills the routing table and returns one report when that is
 // done. While one is running, others join it. The error is nil if the table
