@@ -14,11 +14,12 @@ import (
 	"github.com/waymark-dht/waymark"
 	"github.com/waymark-dht/waymark/core/engine"
 	"github.com/waymark-dht/waymark/core/params"
+	"github.com/waymark-dht/waymark/internal/fault"
 )
 
 // way back: no more than this after the fault ends, on a node that nobody
 // tells that it has ended. Guarantee, promise 2.
-const tBack = params.RetryMax*(100+params.RetryJitterPercent)/100 + params.DNSDeadline + 5*time.Second + params.OpDeadline
+var tBack = waymark.BoundBack(false)
 
 // comesBack waits for the node and says how long that took.
 func comesBack(t *testing.T, d *waymark.DHT) time.Duration {
@@ -149,6 +150,79 @@ func TestDNSThatComesLateIsEnough(t *testing.T) {
 			t.Errorf("%d calls to the resolver are still open", n)
 		}
 		close(r.late)
+		comesBack(t, d)
+	})
+}
+
+// TestConnectionsThatDiedInSilenceDoNotHoldUpTheWayBack lets all of them die
+// while the machine sleeps: no FIN, no reset, and whoever is asked over them
+// is silent. New ones can be made.
+func TestConnectionsThatDiedInSilenceDoNotHoldUpTheWayBack(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		servers := w.servers(10)
+		clock := &jumpingClock{start: time.Now()}
+		d := w.node(waymark.Config{Seeds: seedsAt(t, servers[0]), Clock: clock})
+		if _, err := d.RunBootstrap(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for _, l := range w.wire.Links() {
+			l.Stall(fault.Up)
+			l.Stall(fault.Down)
+		}
+		clock.jump(8 * time.Hour)
+		facts := d.Facts(t.Context())
+		began := time.Now()
+		took := becomesReady(t, facts)
+		if most := waymark.BoundBack(true) + params.ClockCheck; took > most || took > 15*time.Second {
+			t.Errorf("it took %v, of %v", took, most)
+		}
+		if r, err := d.Lookup(t.Context(), "key"); err != nil || len(r.Peers) != len(servers) {
+			t.Errorf("%v after the sleep a lookup finds %d peers: %v", time.Since(began), len(r.Peers), err)
+		}
+		if n := d.RoutingTable().Size; n != len(servers) {
+			t.Errorf("%d of %d servers are in the table: others were blamed for our sleep", n, len(servers))
+		}
+	})
+}
+
+// becomesReady waits until a bootstrap has left a useful table.
+func becomesReady(t *testing.T, facts <-chan waymark.Fact) time.Duration {
+	t.Helper()
+	began := time.Now()
+	timer := time.NewTimer(2 * tBack)
+	defer timer.Stop()
+	for {
+		select {
+		case f := <-facts:
+			if _, is := f.(engine.BecameReady); is {
+				return time.Since(began)
+			}
+		case <-timer.C:
+			t.Fatalf("not ready again after %v", time.Since(began))
+		}
+	}
+}
+
+// TestAnIdleNodeThatLostEveryConnectionLooksForItself has nobody use the node.
+func TestAnIdleNodeThatLostEveryConnectionLooksForItself(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		servers := w.servers(10)
+		d := w.node(waymark.Config{Seeds: seedsAt(t, servers[0])})
+		if _, err := d.RunBootstrap(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		pass(time.Minute)
+		for _, s := range servers {
+			w.check(w.wire.BlackHole(s.Host().Addrs()[0]))
+		}
+		w.wire.CutAll()
+		pass(params.RetryMax * 2)
+		if h := d.Health(); h.State == "ready" {
+			t.Errorf("cut off and idle: %v", h)
+		}
+		for _, s := range servers {
+			w.check(w.wire.Heal(s.Host().Addrs()[0]))
+		}
 		comesBack(t, d)
 	})
 }

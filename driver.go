@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/waymark-dht/waymark/core/boot"
 	"github.com/waymark-dht/waymark/core/contact"
 	"github.com/waymark-dht/waymark/core/engine"
 	"github.com/waymark-dht/waymark/core/mono"
@@ -84,6 +85,9 @@ func (d *driver) turn() (stop bool) {
 
 // step is one step of the engine, with all that follows from it.
 func (d *driver) step(ev engine.Event) {
+	if _, moved := ev.(engine.NetworkChanged); moved {
+		d.workers.doubt.raise()
+	}
 	d.engine.Step(d.time.now(), ev)
 	for {
 		eff, ok := d.engine.Next()
@@ -127,6 +131,9 @@ func (d *driver) notice(f engine.Fact) {
 		now := d.time.mono()
 		d.waiters.end(f.Op, engine.Result{Outcome: engine.Rejected, Started: now, Ended: now, Bound: now})
 	case engine.HealthChanged:
+		if f.State == boot.Offline {
+			d.workers.doubt.raise()
+		}
 		d.logs.line("the node is "+f.State.String(), "reason", f.Reason)
 	}
 	d.ready.notice(f)

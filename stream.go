@@ -45,7 +45,8 @@ func (w *workers) exchange(a *attempt) engine.Event {
 		closer, err = w.talk(a, nil)
 	}
 	if err != nil {
-		return a.failed(a.verdict(err, w.cfg.DialWatch))
+		how, detail := a.verdict(err, w.cfg.DialWatch)
+		return a.failed(w.doubt.excuse(a, how, detail))
 	}
 	return engine.Answered{Attempt: a.id, From: w.verified(a), Closer: w.policy.contacts(closer)}
 }

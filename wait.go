@@ -80,10 +80,7 @@ func (d *DHT) run(ctx context.Context, op Op, event func(engine.OpID, mono.Time)
 		return engine.Result{}, err
 	}
 	defer d.waiters.forget(id)
-	limit := d.Bound(op) - params.Epsilon
-	if at, ok := ctx.Deadline(); ok {
-		limit = min(limit, time.Until(at)) // a caller's context can only shorten it
-	}
+	limit := d.BoundOf(ctx, op) - params.Epsilon
 	if err := d.mail.send(event(id, d.time.mono().Add(max(limit, 1)))); err != nil {
 		return engine.Result{}, err
 	}

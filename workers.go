@@ -27,6 +27,7 @@ type workers struct {
 	cancel  context.CancelFunc
 	idle    *idleStreams
 	budget  *windowed     // of dials to hearsay addresses
+	doubt   doubt         // of connections from before a change
 	drained chan struct{} // closed when stopping and the last call is over
 
 	mu       sync.Mutex
@@ -153,7 +154,8 @@ func (w *workers) expired(now mono.Time) (events []engine.Event) {
 		}
 		delete(w.due, id)
 		a.cancel()
-		events = append(events, a.failed(a.timedOut(w.cfg.DialWatch)))
+		how, detail := a.timedOut(w.cfg.DialWatch)
+		events = append(events, a.failed(w.doubt.excuse(a, how, detail)))
 	}
 	return events
 }
@@ -189,6 +191,7 @@ func (w *workers) abort(id engine.AttemptID) {
 // suspended ends all that was under way when the machine slept: the other side
 // has long forgotten it. Streams that were kept are no better.
 func (w *workers) suspended() (events []engine.Event) {
+	w.doubt.raise()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for id, a := range w.due {

@@ -6,6 +6,7 @@ import (
 	"github.com/waymark-dht/waymark/core/boot"
 	"github.com/waymark-dht/waymark/core/contact"
 	"github.com/waymark-dht/waymark/core/lookup"
+	"github.com/waymark-dht/waymark/core/params"
 	"github.com/waymark-dht/waymark/core/table"
 )
 
@@ -119,6 +120,9 @@ func (e *Engine) tableChanged(h contact.Handle, added bool, why string) {
 
 // failed takes the other outcome of a request.
 func (e *Engine) failed(ev Failed) {
+	if a := e.attempts[ev.Attempt]; a.cut && ev.Failure.RanOut() && e.byID[a.op].bound.Sub(e.now.Mono) <= params.DriverLead {
+		return // the operation's own deadline comes in a moment, and is what ends it
+	}
 	a, ok := e.settle(ev.Attempt)
 	if !ok {
 		return
