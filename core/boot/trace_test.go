@@ -86,6 +86,12 @@ func (n node) looks(seen boot.State) (node, bool) {
 	return n, can
 }
 
+func (n node) alarms() (node, bool) {
+	can := !n.running && n.state == boot.Ready && n.next == period
+	n.full = true
+	return n, can
+}
+
 // trace is a run of the real supervisor with the model beside it.
 type trace struct {
 	t      *testing.T
@@ -115,12 +121,17 @@ func (tr *trace) flip() bool { return tr.rng.IntN(2) == 0 }
 
 // step lets one thing happen.
 func (tr *trace) step() {
-	switch tr.rng.IntN(6) {
+	switch tr.rng.IntN(7) {
 	case 0:
 		tr.s.Changed(tr.now, "network")
 		tr.becomes(tr.n.changes())("change")
 	case 1:
 		tr.look(boot.View{Table: tr.rng.IntN(2 * params.LowTable), Down: tr.rng.IntN(4) == 0})
+	case 2:
+		before := tr.s.Wake()
+		if tr.s.Alone(tr.now, tr.rng.Uint32()); tr.s.Wake() != before {
+			tr.becomes(tr.n.alarms())("alone")
+		}
 	default:
 		if tr.n.running {
 			tr.end()
@@ -200,6 +211,9 @@ func (tr *trace) compare() {
 		least = max(least-spent, params.RetryFirst)
 		most = max(most-spent, params.RetryFirst*(100+params.RetryJitterPercent)/100)
 	}
+	if tr.n.next == period && tr.n.full { // sooner, for no connection is left
+		least = params.RetryFirst
+	}
 	if left := time.Duration(h.Next - tr.now); tr.n.next != due && (left < least || left > most) {
 		tr.t.Fatalf("waits %v, and should %v to %v: %v", left, least, most, tr.log)
 	}
@@ -217,7 +231,7 @@ func TestTracesFollowTheModel(t *testing.T) {
 		}
 	}
 	for _, name := range []string{
-		"begin", "elapse", "change", "look offline", "look degraded",
+		"begin", "elapse", "change", "alone", "look offline", "look degraded",
 		"end ready=true reached=true", "end ready=false reached=true", "end ready=false reached=false",
 	} {
 		if met[name] == 0 {

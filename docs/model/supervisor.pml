@@ -104,6 +104,7 @@ active proctype World() {
 	:: atomic { awake -> change() }
 	:: atomic { awake && !running && state == ready -> look(degraded) }
 	:: atomic { awake && !running && state == ready -> look(offline) }
+	:: atomic { awake && !running && state == ready && next == period -> whole = true; check() }
 	:: atomic { !up -> up = true }
 	:: atomic { up -> up = false; served = false }
 	:: atomic { awake -> awake = false; served = false }
