@@ -71,11 +71,12 @@ type Lookup struct {
 	deadline mono.Time
 	limit    int // requests in flight that the node grants
 
-	peers   []peer  // every peer that any walk has heard of; outcomes live here
-	order   []int32 // indexes of peers, nearest first
-	walks   []walk
-	flights []flight
-	reserve []Named // further seeds for a walk that lost all of its own
+	peers    []peer  // every peer that any walk has heard of; outcomes live here
+	order    []int32 // indexes of peers, nearest first
+	walks    []walk
+	flights  []flight
+	overtook mono.Time // the latest beginning of an attempt that was answered
+	reserve  []Named   // further seeds for a walk that lost all of its own
 
 	actions []Action
 	next    int // actions already taken
@@ -106,6 +107,7 @@ type peer struct {
 	asker    int8  // the walk that asks it; no other may
 	mute     uint8 // names it gave that stayed unanswered
 	good     uint8 // names it gave that answered
+	trial    uint8 // names it gave that are being asked
 	answered mono.Time
 }
 
@@ -236,6 +238,7 @@ func (l *Lookup) apply(now mono.Time, ev Event) bool {
 func (l *Lookup) answer(now mono.Time, f flight, named []Named) {
 	p, w := &l.peers[f.peer], &l.walks[f.walk]
 	l.stats.Successes++
+	l.overtook = max(l.overtook, f.began)
 	if !f.probe {
 		p.state, p.answered = answered, now
 		l.credit(f.peer, f.overdue, true)

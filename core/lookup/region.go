@@ -26,7 +26,7 @@ type probe struct {
 // issueProbe sends the next region probe of a walk, planning a round of them
 // first if one is called for. It reports whether it sent one.
 func (l *Lookup) issueProbe(now mono.Time, w *walk, env Env) bool {
-	if len(w.probes) == 0 && !l.planProbes(now, w) {
+	if len(w.probes) == 0 && !l.planProbes(w) {
 		return false
 	}
 	for i, p := range w.probes {
@@ -60,11 +60,11 @@ func (l *Lookup) probing(w *walk) bool {
 // wait for the requests under way: nobody is left to be asked instead, and who
 // stands behind the dead may be dead too and take a hard deadline to prove it.
 // A further round follows only one that found somebody. KAD-2.8.
-func (l *Lookup) planProbes(now mono.Time, w *walk) bool {
+func (l *Lookup) planProbes(w *walk) bool {
 	if w.rounds >= l.cfg.ProbeRounds || w.rounds > 0 && !l.gained(w) {
 		return false
 	}
-	edge, missing, helpers := l.region(now, w)
+	edge, missing, helpers := l.region(w)
 	if !missing || len(helpers) == 0 {
 		return false
 	}
@@ -100,7 +100,7 @@ func (l *Lookup) gained(w *walk) bool {
 // region looks at the walk's k closest: the common prefix with the target of
 // the farthest that answered, whether one of those nearer than it failed or is
 // suspect, and the nearest that this walk asked and that answered.
-func (l *Lookup) region(now mono.Time, w *walk) (edge int, missing bool, helpers []int32) {
+func (l *Lookup) region(w *walk) (edge int, missing bool, helpers []int32) {
 	closer, open := 0, false
 	for _, n := range w.names {
 		p := &l.peers[n.peer]
@@ -111,7 +111,7 @@ func (l *Lookup) region(now mono.Time, w *walk) (edge int, missing bool, helpers
 			if int(p.asker) == w.path && len(helpers) < l.cfg.ProbePeers {
 				helpers = append(helpers, n.peer)
 			}
-		case p.state == failed || p.state == flying && p.late && (w.firm == 0 || l.suspect(now, n.peer)):
+		case p.state == failed || p.state == flying && p.late && (w.firm == 0 || l.suspect(n.peer)):
 			open = true
 		}
 		if closer == l.cfg.K {
@@ -121,13 +121,15 @@ func (l *Lookup) region(now mono.Time, w *walk) (edge int, missing bool, helpers
 	return edge, missing || open, helpers
 }
 
-// suspect reports whether the attempt at a peer has taken twice as long as it
-// was given before it lost its slot. To have lost it is not enough: of those
-// that are alive, one in six is that late, and each would cost a probe.
-func (l *Lookup) suspect(now mono.Time, peer int32) bool {
+// suspect reports whether a peer is late by the measure of others: whoever was
+// asked after its attempt had lost its slot has answered already. To have lost
+// the slot is not enough: of those that are alive, one in six is that late, and
+// each would cost a probe. An answer tells it, not the time alone, so that
+// nothing becomes possible between two deadlines.
+func (l *Lookup) suspect(peer int32) bool {
 	for i := range l.flights {
 		if f := &l.flights[i]; f.peer == peer && !f.probe {
-			return now.Sub(f.soft) >= f.soft.Sub(f.began)
+			return f.overdue && f.soft <= l.overtook
 		}
 	}
 	return false
