@@ -22,7 +22,6 @@ type Options struct {
 	Transport Transport     // what a new connection costs
 	Duration  time.Duration // virtual time of a scenario that has no end by itself
 	Engine    engine.Config // of every node; Terse is always set
-	Rival     *Rival        // lookups are made by this machine instead of core/lookup
 
 	// Progress, if set, is called now and then.
 	Progress func(now mono.Time, events uint64)

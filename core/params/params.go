@@ -88,8 +88,8 @@ const (
 	SoftMin = 50 * time.Millisecond
 	// FirstRTO is the retransmission time before any sample (RFC 6298, 2.1).
 	FirstRTO = time.Second
-	// FirstSoft is when a request gives up its slot before any sample: some
-	// nine in ten cold answers among random peers come by then (simulator).
+	// FirstSoft is when a request gives up its slot before any sample: about
+	// four in five cold answers among random peers come by then (simulator).
 	FirstSoft = 500 * time.Millisecond
 	// PatienceSamples is how many answers are measured before they shorten a
 	// hard deadline: one lookup's first twenty, which come from whoever is
