@@ -19,6 +19,7 @@ type flight struct {
 	soft    mono.Time // when it gives up its slot
 	hard    mono.Time // when it has failed; the lookup's own deadline may come first
 	began   mono.Time
+	by      [3]int32 // who had vouched for the peer when it was asked
 }
 
 // due returns the flight's next deadline.
@@ -36,6 +37,9 @@ func (l *Lookup) land(at Attempt) (flight, bool) {
 		if f := l.flights[i]; f.attempt == at {
 			l.flights = slices.Delete(l.flights, i, i+1)
 			l.walks[f.walk].landed(f)
+			if !f.overdue {
+				l.proved(f.by)
+			}
 			return f, true
 		}
 	}
@@ -56,6 +60,7 @@ func (l *Lookup) expire(now mono.Time) {
 		case !f.overdue && f.soft.Due(now):
 			f.overdue = true
 			l.walks[f.walk].turnedLate()
+			l.proved(f.by)
 			l.stats.Overdue++
 			if !f.probe {
 				l.peers[f.peer].late = true
@@ -81,6 +86,8 @@ func (l *Lookup) launch(now mono.Time, w *walk, n name, goal goal, env Env) {
 	} else {
 		p.state, p.asker, p.fresh, p.late = flying, int8(w.path), false, false
 		p.attempts++
+		f.by = n.by
+		l.tried(f.by)
 	}
 	l.stats.Requests++
 	w.launched()

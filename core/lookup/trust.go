@@ -20,9 +20,29 @@ func (l *Lookup) vouched(n *name) bool {
 // discredited reports whether an informant's names stayed unanswered so much
 // more often than not that it vouches for nobody. Its names are asked last,
 // not never: in a network that is mostly dead, honest informants look so too.
+// Names that are being asked count as unanswered until they answer, for a liar
+// names twenty at once, and all would be asked before the first was silent.
 // KAD-2.5.
 func (l *Lookup) discredited(p *peer) bool {
-	return int(p.mute) >= l.cfg.Liars*(int(p.good)+1)
+	return int(p.mute)+int(p.trial) >= l.cfg.Liars*(int(p.good)+1)
+}
+
+// tried and proved count the names of informants that are being asked and have
+// not used up their time.
+func (l *Lookup) tried(by [3]int32) {
+	for _, i := range by {
+		if i >= 0 {
+			l.peers[i].trial = up(l.peers[i].trial)
+		}
+	}
+}
+
+func (l *Lookup) proved(by [3]int32) {
+	for _, i := range by {
+		if i >= 0 {
+			l.peers[i].trial = down(l.peers[i].trial)
+		}
+	}
 }
 
 // credit tells the informants of a peer, in the walk that asked it, how their
