@@ -139,7 +139,7 @@ var outcomes = []mutant{
 	one("late answers do not count", "lookup/lookup.go",
 		"	if !f.probe {\n		p.state, p.answered = answered, now\n", "	if !f.probe && !f.overdue {\n		p.state, p.answered = answered, now\n"),
 	one("doubtful peers asked first", "lookup/walk.go", "!p.doubtful && env.Doubtful(p.handle)", "false"),
-	one("liars vouch for ever", "lookup/trust.go", "return int(p.mute) >= l.cfg.Liars*(int(p.good)+1)", "return p == nil"),
+	one("liars vouch for ever", "lookup/trust.go", "return int(p.mute)+int(p.trial) >= l.cfg.Liars*(int(p.good)+1)", "return p == nil"),
 	one("a late answer leaves the informant doubted", "lookup/trust.go",
 		"informant.mute, informant.good = down(informant.mute), up(informant.good)", "informant.good = up(informant.good) * 0"),
 }
