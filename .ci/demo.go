@@ -23,9 +23,8 @@ import (
 	"time"
 )
 
-// The promises of the demonstration.
+// The promises of the demonstration, besides the recall of -recall.
 const (
-	recall    = 0.95                   // share of the true nearest peers found
 	firstLine = 100 * time.Millisecond // in the median; one run may meet a busy machine
 	patience  = 3 * time.Minute        // far beyond every bound: a hang of the whole program
 )
@@ -48,7 +47,8 @@ type result struct {
 
 // run is one demonstration.
 type run struct {
-	seed, nodes, faulty int
+	seed, nodes, faulty, paths int
+	recall                     float64 // promised
 
 	last   result
 	exit   int
@@ -62,6 +62,8 @@ func main() {
 	seeds := flag.String("seeds", "1-3", "first and last seed")
 	nodes := flag.Int("nodes", 40, "nodes of the network")
 	faulty := flag.String("faulty", "0,30", "shares of faulty peers in per cent")
+	paths := flag.String("disjoint", "1", "numbers of disjoint paths")
+	recall := flag.Float64("recall", 0.95, "the promised share of the true nearest peers found")
 	flag.Parse()
 
 	from, to, err := span(*seeds)
@@ -69,12 +71,10 @@ func main() {
 		fail(err)
 	}
 	failed := 0
-	for share := range strings.SplitSeq(*faulty, ",") {
-		percent, err := strconv.Atoi(share)
-		if err != nil {
-			fail(err)
+	for _, d := range numbers(*paths) {
+		for _, percent := range numbers(*faulty) {
+			failed += matrix(*binary, from, to, run{nodes: *nodes, faulty: percent, paths: d, recall: *recall})
 		}
-		failed += matrix(*binary, from, to, *nodes, percent)
 	}
 	if failed > 0 {
 		fail(fmt.Errorf("%d demonstrations broke a promise", failed))
@@ -84,6 +84,18 @@ func main() {
 func fail(err error) {
 	fmt.Fprintln(os.Stderr, "demo:", err)
 	os.Exit(1)
+}
+
+// numbers reads "0,30".
+func numbers(list string) (all []int) {
+	for part := range strings.SplitSeq(list, ",") {
+		n, err := strconv.Atoi(part)
+		if err != nil {
+			fail(err)
+		}
+		all = append(all, n)
+	}
+	return all
 }
 
 // span reads "1-20" or "7".
@@ -102,19 +114,20 @@ func span(s string) (from, to int, err error) {
 	return from, to, err
 }
 
-// matrix runs all seeds at one share of faulty peers and returns how many runs
-// broke a promise.
-func matrix(binary string, from, to, nodes, faulty int) (failed int) {
+// matrix runs all seeds of one kind of run and returns how many of them broke
+// a promise.
+func matrix(binary string, from, to int, kind run) (failed int) {
 	var runs []*run
 	for seed := from; seed <= to; seed++ {
-		r := &run{seed: seed, nodes: nodes, faulty: faulty}
+		r := kind
+		r.seed = seed
 		r.do(binary)
-		runs = append(runs, r)
-		fmt.Printf("seed %2d  faulty %2d %%  %s\n", seed, faulty, r.line())
+		runs = append(runs, &r)
+		fmt.Printf("seed %2d  faulty %2d %%  paths %d  %s\n", seed, r.faulty, r.paths, r.line())
 		if broken := r.broken(); len(broken) > 0 {
 			failed++
-			fmt.Printf("  broken: %s\n  repeat: go run ./cmd/waymark demo --nodes %d --faulty %d --seed %d --json\n%s\n",
-				strings.Join(broken, "; "), nodes, faulty, seed, r.stderr)
+			fmt.Printf("  broken: %s\n  repeat: go run ./cmd/waymark demo --nodes %d --faulty %d --disjoint %d --seed %d --json\n%s\n",
+				strings.Join(broken, "; "), r.nodes, r.faulty, r.paths, seed, r.stderr)
 		}
 	}
 	slices.SortFunc(runs, func(a, b *run) int { return int(a.first - b.first) })
@@ -122,7 +135,7 @@ func matrix(binary string, from, to, nodes, faulty int) (failed int) {
 		failed++
 		fmt.Printf("  broken: the first line came after %v in the median, promised %v\n", median.Round(time.Millisecond), firstLine)
 	}
-	fmt.Println(conclusion(runs, nodes, faulty))
+	fmt.Println(conclusion(runs, kind))
 	return failed
 }
 
@@ -131,7 +144,8 @@ func (r *run) do(binary string) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, binary, "demo", "--json",
-		"--nodes", strconv.Itoa(r.nodes), "--faulty", strconv.Itoa(r.faulty), "--seed", strconv.Itoa(r.seed))
+		"--nodes", strconv.Itoa(r.nodes), "--faulty", strconv.Itoa(r.faulty), "--seed", strconv.Itoa(r.seed),
+		"--disjoint", strconv.Itoa(r.paths))
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.StdoutPipe()
@@ -184,7 +198,7 @@ func (r *run) broken() (list []string) {
 	check(l.Outcome == "ready", "outcome %s", l.Outcome)
 	check(l.Elapsed != nil && l.Bound != nil && *l.Elapsed <= *l.Bound, "elapsed_ms %s, bound_ms %s", show(l.Elapsed), show(l.Bound))
 	check(l.Overdue != nil && *l.Overdue == 0, "overdue %s", show(l.Overdue))
-	check(l.Recall != nil && *l.Recall >= recall, "recall %s, promised %v", show(l.Recall), recall)
+	check(l.Recall != nil && *l.Recall >= r.recall, "recall %s, promised %v", show(l.Recall), r.recall)
 	check(l.Lookups > 0, "no lookups")
 	return list
 }
@@ -204,7 +218,7 @@ func (r *run) line() string {
 }
 
 // conclusion is a row of the table in docs/TESTING.md.
-func conclusion(runs []*run, nodes, faulty int) string {
+func conclusion(runs []*run, kind run) string {
 	var slowest, part, p50, p95, first float64
 	least, kept := 1.0, 0
 	for _, r := range runs {
@@ -218,6 +232,6 @@ func conclusion(runs []*run, nodes, faulty int) string {
 		least = min(least, *r.last.Recall)
 		first = max(first, float64(r.first.Milliseconds()))
 	}
-	return fmt.Sprintf("| %s | %d nodes, %d %% faulty, %d seeds | %d of %d kept | slowest %.0f ms (%.0f %% of its bound) | least %.3f | worst p50 %.0f ms, p95 %.0f ms | %.0f ms at the latest |",
-		time.Now().UTC().Format(time.DateOnly), nodes, faulty, len(runs), kept, len(runs), slowest, 100*part, least, p50, p95, first)
+	return fmt.Sprintf("| %s | %d nodes, %d %% faulty, %d paths, %d seeds | %d of %d kept | slowest %.0f ms (%.0f %% of its bound) | least %.3f | worst p50 %.0f ms, p95 %.0f ms | %.0f ms at the latest |",
+		time.Now().UTC().Format(time.DateOnly), kind.nodes, kind.faulty, kind.paths, len(runs), kept, len(runs), slowest, 100*part, least, p50, p95, first)
 }

@@ -126,6 +126,21 @@ demo() {
 	go run .ci/demo.go -waymark "$folder/waymark" "$@"
 }
 
+# mutants plants defects and sees them caught; NAME takes only those so named.
+mutants() { go run ./internal/mutate ${1:+-only "$1"}; }
+
+# random draws the drawn tests anew, so many times each.
+random() {
+	grep -rl '"pgregory.net/rapid"' --include='*_test.go' . | xargs -n1 dirname | sort -u |
+		xargs go test -count=1 -timeout=50m -rapid.seed=0 -rapid.checks="$1"
+}
+
+# explore walks every schedule of networks that go test has no time for.
+explore() {
+	go test -count=1 -timeout=50m ./core/lookup -run TestEverySchedule -explore.n 6 -explore.paths 2
+	go test -count=1 -timeout=50m ./core/lookup -run TestEverySchedule -explore.n 8
+}
+
 # bench prints the table of the macro benchmark; it asserts no times.
 bench() { go run ./bench "$@"; }
 
