@@ -53,5 +53,15 @@ func Tries() (first, later int) {
 	return first, int((time.Minute + params.RetryMax - 1) / params.RetryMax)
 }
 
+// DialsOffline returns how many peers a node dials at most in a minute in which
+// nobody answers and nobody asks it for anything: at every try each of its
+// contacts (seeds, what their names stand for, and remembered ones), and as much
+// of the table as one walk may ask. The table once more is for the refreshes of
+// a bootstrap that began when the node did not know yet. KAD-5.7.
+func DialsOffline(contacts, table int) int {
+	first, _ := Tries()
+	return first*(contacts+min(table, params.MaxPeers)) + table
+}
+
 // waves is how many rounds n things take, width of them at a time.
 func waves(n, width int) time.Duration { return time.Duration((n + width - 1) / width) }

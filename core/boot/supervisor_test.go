@@ -147,6 +147,9 @@ func TestTheBoundOfTheWayBackAndOfItsTries(t *testing.T) {
 	if told, untold := BoundBack(true), BoundBack(false); told != 31*time.Second || untold != 66*time.Second {
 		t.Errorf("%v and %v", told, untold)
 	}
+	if a, b := DialsOffline(10, 4), DialsOffline(64, 1000); a != 6*14+4 || b != 6*(64+params.MaxPeers)+1000 {
+		t.Errorf("dials: %d and %d", a, b)
+	}
 	first, later := Tries()
 	for _, dice := range []uint32{0, 1<<32 - 1} {
 		var s Supervisor

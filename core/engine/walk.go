@@ -60,6 +60,9 @@ func (e *Engine) beginWalk(o *op) {
 		cfg = gentle(cfg)
 	}
 	near := e.tab.Nearest(nil, o.target, 3*cfg.K)
+	if o.kind == KindRefresh && o.target != e.self.Key && e.memory.Down(e.now.Mono) {
+		near = nil // the walk to ourselves has asked whom we know: in our outage, once a try is enough. KAD-5.7
+	}
 	cfg.Paths = max(1, min(cfg.Paths, len(near))) // a path without a seed would only waste its share of P
 	o.walk = lookup.New(cfg, o.target, e.self.Key, o.bound)
 	reserve := make([]lookup.Named, 0, 2*cfg.K)
