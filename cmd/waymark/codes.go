@@ -15,56 +15,106 @@ type code struct {
 // codes is every code that the command can print. A code is never reused for
 // something else; tests hold that each is used, explained and unique.
 var codes = []code{
-	{"WM-U001", cli.ExitUsage, "failed", "unknown command",
-		"The first word after the global flags names a command. `waymark --help` lists\nthem."},
-	{"WM-U002", cli.ExitUsage, "failed", "unknown flag",
-		"Each command has its own flags beside the global ones; `waymark COMMAND\n--help` lists both."},
-	{"WM-U003", cli.ExitUsage, "failed", "bad value for a flag",
-		"The flag exists, but the value cannot be meant so. Values may come from the\ncommand line or from the environment variable WAYMARK_<FLAG>; the evidence\nsays from where."},
-	{"WM-U004", cli.ExitUsage, "failed", "wrong number of arguments",
-		"The command wants other arguments than it was given. Its usage line stands in\nthe evidence."},
-	{"WM-U005", cli.ExitUsage, "failed", "unknown code",
-		"`waymark explain` knows the codes that this version of the command prints.\n`waymark explain` alone lists them."},
-	{"WM-A001", cli.ExitUsage, "failed", "not the address of a peer",
-		"A peer's address is a multiaddr that ends in the peer's ID:\n\n    /ip4/192.0.2.7/tcp/4001/p2p/12D3KooW…\n    /ip4/192.0.2.7/udp/4001/quic-v1/p2p/12D3KooW…\n    /dnsaddr/bootstrap.example.org\n\nThe ID is needed because Waymark talks only to the peer that it means: a\nmachine that holds another key is somebody else."},
-	{"WM-K001", cli.ExitUsage, "failed", "not a key",
-		"A key is one of: a peer ID (12D3KooW…, Qm…), a CID (bafy…), a multihash in\nbase58, /namespace/name, hex:… (the preimage's bytes in hexadecimal), or the\nword random."},
-	{"WM-K002", cli.ExitUsage, "failed", "not a peer ID",
-		"A peer ID is the hash of a peer's key: 12D3KooW… or Qm… in base58, or a CID of\nit (k51…, bafz…)."},
-	{"WM-N001", cli.ExitFailed, "failed", "address in use",
-		"Another program listens on the address that --listen names; it may be an older\nwaymark. Port 0 takes any free port."},
-	{"WM-N002", cli.ExitFailed, "failed", "cannot listen",
-		"The system refused to listen on the address that --listen names: it may not be\nan address of this machine, or a port below 1024 without the right to it."},
-	{"WM-N003", cli.ExitUsage, "failed", "unknown network",
-		"A network is the word amino (the public IPFS network) or a TOML file:\n\n    protocol = \"/subspace/kad/0.1.0\"\n    seeds = [\"/ip4/192.0.2.7/tcp/4001/p2p/12D3KooW…\"]\n    mode = \"client\""},
-	{"WM-N004", cli.ExitUsage, "failed", "bad network file",
-		"The file was found, but is not what a network file may be. Keys: protocol,\nseeds, mode, namespaces."},
-	{"WM-B001", cli.ExitUsage, "failed", "no seeds",
-		"A node that knows nobody needs at least one peer to ask. Nothing was sent."},
-	{"WM-B002", cli.ExitNoPeers, "no-peers", "no seed answered",
-		"Every seed was asked once, all at the same time, and none gave an answer\nwithin its deadline. The words say how far each got: refused (nobody listens\nthere), black-hole (the dial was never answered: a firewall, or the machine is\ngone), mute-handshake, wrong-peer (another key answers at the address), no-\nprotocol (it is no member of this DHT), silent (it took the request and said\nnothing)."},
-	{"WM-B003", cli.ExitDeadline, "partial-deadline", "bootstrap ran out of time",
-		"The bootstrap ended at its bound, or at --timeout, with what it had until\nthen."},
-	{"WM-L001", cli.ExitNoPeers, "no-peers", "lookup reached nobody",
-		"The lookup had nobody to ask, or nobody answered. It never reached the\nnetwork."},
-	{"WM-L002", cli.ExitDeadline, "partial-deadline", "lookup ran out of time",
-		"The lookup ended at its bound, or at --timeout. The peers that it printed did\nanswer, but nearer ones may exist."},
-	{"WM-L003", cli.ExitNotFound, "not-found", "peer not found",
-		"The lookup converged: the peers nearest to the ID were all asked, and none\nknows the peer. It may be offline, or a client, which others do not store."},
-	{"WM-P001", cli.ExitNoPeers, "no-peers", "peer did not answer",
-		"The peer was dialled and asked, and no answer came within the deadline. The\nevidence says how far it got."},
-	{"WM-D001", cli.ExitFailed, "", "the demonstration broke a promise",
-		"The demonstration checks the promises of Waymark on real hosts: outcome ready,\nwithin the bound that was printed before, nothing overdue, recall of at least\n0.95. One of them did not hold. That is a defect; please report it with the\ncommand line that is printed, which repeats the network."},
-	{"WM-D002", cli.ExitFailed, "failed", "the demonstration's network could not start",
-		"The hosts on 127.0.0.1 could not be made. Often the limit on open files is too\nlow: each host needs about six. `ulimit -n` shows it."},
-	{"WM-D003", cli.ExitNoPeers, "no-peers", "the demonstration's network has no working peer",
-		"With every peer faulty nobody can answer, and the node says so within its\nbound instead of waiting."},
-	{"WM-S001", cli.ExitInterrupted, "cancelled", "interrupted",
-		"The first ^C stops the command and prints what there was; a second ends the\nprocess at once."},
-	{"WM-S002", cli.ExitDeadline, "partial-deadline", "--timeout ended the command",
-		"The time that --timeout gives covers the whole command, from its start. Without\nit every operation still ends, by the bound that it prints."},
-	{"WM-X001", cli.ExitFailed, "failed", "unexpected error",
-		"An error that the command has no better words for. If the text does not help,\nplease report it."},
+	{
+		"WM-U001", cli.ExitUsage, "failed", "unknown command",
+		"The first word after the global flags names a command. `waymark --help` lists\nthem.",
+	},
+	{
+		"WM-U002", cli.ExitUsage, "failed", "unknown flag",
+		"Each command has its own flags beside the global ones; `waymark COMMAND\n--help` lists both.",
+	},
+	{
+		"WM-U003", cli.ExitUsage, "failed", "bad value for a flag",
+		"The flag exists, but the value cannot be meant so. Values may come from the\ncommand line or from the environment variable WAYMARK_<FLAG>; the evidence\nsays from where.",
+	},
+	{
+		"WM-U004", cli.ExitUsage, "failed", "wrong number of arguments",
+		"The command wants other arguments than it was given. Its usage line stands in\nthe evidence.",
+	},
+	{
+		"WM-U005", cli.ExitUsage, "failed", "unknown code",
+		"`waymark explain` knows the codes that this version of the command prints.\n`waymark explain` alone lists them.",
+	},
+	{
+		"WM-A001", cli.ExitUsage, "failed", "not the address of a peer",
+		"A peer's address is a multiaddr that ends in the peer's ID:\n\n    /ip4/192.0.2.7/tcp/4001/p2p/12D3KooW…\n    /ip4/192.0.2.7/udp/4001/quic-v1/p2p/12D3KooW…\n    /dnsaddr/bootstrap.example.org\n\nThe ID is needed because Waymark talks only to the peer that it means: a\nmachine that holds another key is somebody else.",
+	},
+	{
+		"WM-K001", cli.ExitUsage, "failed", "not a key",
+		"A key is one of: a peer ID (12D3KooW…, Qm…), a CID (bafy…), a multihash in\nbase58, /namespace/name, hex:… (the preimage's bytes in hexadecimal), or the\nword random.",
+	},
+	{
+		"WM-K002", cli.ExitUsage, "failed", "not a peer ID",
+		"A peer ID is the hash of a peer's key: 12D3KooW… or Qm… in base58, or a CID of\nit (k51…, bafz…).",
+	},
+	{
+		"WM-N001", cli.ExitFailed, "failed", "address in use",
+		"Another program listens on the address that --listen names; it may be an older\nwaymark. Port 0 takes any free port.",
+	},
+	{
+		"WM-N002", cli.ExitFailed, "failed", "cannot listen",
+		"The system refused to listen on the address that --listen names: it may not be\nan address of this machine, or a port below 1024 without the right to it.",
+	},
+	{
+		"WM-N003", cli.ExitUsage, "failed", "unknown network",
+		"A network is the word amino (the public IPFS network) or a TOML file:\n\n    protocol = \"/subspace/kad/0.1.0\"\n    seeds = [\"/ip4/192.0.2.7/tcp/4001/p2p/12D3KooW…\"]\n    mode = \"client\"",
+	},
+	{
+		"WM-N004", cli.ExitUsage, "failed", "bad network file",
+		"The file was found, but is not what a network file may be. Keys: protocol,\nseeds, mode, namespaces.",
+	},
+	{
+		"WM-B001", cli.ExitUsage, "failed", "no seeds",
+		"A node that knows nobody needs at least one peer to ask. Nothing was sent.",
+	},
+	{
+		"WM-B002", cli.ExitNoPeers, "no-peers", "no seed answered",
+		"Every seed was asked once, all at the same time, and none gave an answer\nwithin its deadline. The words say how far each got: refused (nobody listens\nthere), black-hole (the dial was never answered: a firewall, or the machine is\ngone), mute-handshake, wrong-peer (another key answers at the address), no-\nprotocol (it is no member of this DHT), silent (it took the request and said\nnothing).",
+	},
+	{
+		"WM-B003", cli.ExitDeadline, "partial-deadline", "bootstrap ran out of time",
+		"The bootstrap ended at its bound, or at --timeout, with what it had until\nthen.",
+	},
+	{
+		"WM-L001", cli.ExitNoPeers, "no-peers", "lookup reached nobody",
+		"The lookup had nobody to ask, or nobody answered. It never reached the\nnetwork.",
+	},
+	{
+		"WM-L002", cli.ExitDeadline, "partial-deadline", "lookup ran out of time",
+		"The lookup ended at its bound, or at --timeout. The peers that it printed did\nanswer, but nearer ones may exist.",
+	},
+	{
+		"WM-L003", cli.ExitNotFound, "not-found", "peer not found",
+		"The lookup converged: the peers nearest to the ID were all asked, and none\nknows the peer. It may be offline, or a client, which others do not store.",
+	},
+	{
+		"WM-P001", cli.ExitNoPeers, "no-peers", "peer did not answer",
+		"The peer was dialled and asked, and no answer came within the deadline. The\nevidence says how far it got.",
+	},
+	{
+		"WM-D001", cli.ExitFailed, "", "the demonstration broke a promise",
+		"The demonstration checks the promises of Waymark on real hosts: outcome ready,\nwithin the bound that was printed before, nothing overdue, recall of at least\n0.95. One of them did not hold. That is a defect; please report it with the\ncommand line that is printed, which repeats the network.",
+	},
+	{
+		"WM-D002", cli.ExitFailed, "failed", "the demonstration's network could not start",
+		"The hosts on 127.0.0.1 could not be made. Often the limit on open files is too\nlow: each host needs about six. `ulimit -n` shows it.",
+	},
+	{
+		"WM-D003", cli.ExitNoPeers, "no-peers", "the demonstration's network has no working peer",
+		"With every peer faulty nobody can answer, and the node says so within its\nbound instead of waiting.",
+	},
+	{
+		"WM-S001", cli.ExitInterrupted, "cancelled", "interrupted",
+		"The first ^C stops the command and prints what there was; a second ends the\nprocess at once.",
+	},
+	{
+		"WM-S002", cli.ExitDeadline, "partial-deadline", "--timeout ended the command",
+		"The time that --timeout gives covers the whole command, from its start. Without\nit every operation still ends, by the bound that it prints.",
+	},
+	{
+		"WM-X001", cli.ExitFailed, "failed", "unexpected error",
+		"An error that the command has no better words for. If the text does not help,\nplease report it.",
+	},
 }
 
 // codeOf finds a code by its name.

@@ -59,15 +59,19 @@ func story(n *told, look func(string), note func(waymark.Fact)) {
 	n.at(1100)
 	look("waiting for the first seed")
 	note(engine.RequestEnded{At: n.now, Op: 1, Attempt: 1, Peer: somebody, Took: 1100 * time.Millisecond})
-	note(engine.Progressed{At: n.now, Op: 1, Kind: engine.KindBootstrap, Count: 1, Remaining: 3,
-		Step: step("seeds", engine.Converged, 5, 4, 1100*time.Millisecond, contact.Refused)})
+	note(engine.Progressed{
+		At: n.now, Op: 1, Kind: engine.KindBootstrap, Count: 1, Remaining: 3,
+		Step: step("seeds", engine.Converged, 5, 4, 1100*time.Millisecond, contact.Refused),
+	})
 	n.open = nil
 	look("one step is done")
 	for i := range 8 {
 		n.at(1200 + i)
-		note(engine.Progressed{At: n.now, Op: 1, Kind: engine.KindBootstrap, Count: 2 + i, Remaining: 7 - i, Last: i == 7,
+		note(engine.Progressed{
+			At: n.now, Op: 1, Kind: engine.KindBootstrap, Count: 2 + i, Remaining: 7 - i, Last: i == 7,
 			Step: step(fmt.Sprintf("bucket %d", 7+i), engine.PartialDeadline, 160, 20, 12345*time.Millisecond,
-				contact.MuteHandshake, contact.MuteIdentify, contact.BlackHole, contact.MuteHandshake)})
+				contact.MuteHandshake, contact.MuteIdentify, contact.BlackHole, contact.MuteHandshake),
+		})
 	}
 	look("many steps are done, and many kinds of failure were seen")
 }
