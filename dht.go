@@ -40,6 +40,7 @@ type DHT struct {
 	workers *workers
 	server  *server
 	watch   *watcher
+	tags    *tags
 	logs    *logs
 
 	tended  atomic.Bool // the engine supervises the node
@@ -70,6 +71,7 @@ func New(h host.Host, cfg Config) (*DHT, error) {
 		d.logs.close()
 		return nil, fmt.Errorf("subscribe to the host's events: %w", err)
 	}
+	d.tags = newTags(d)
 	// A refresh asks for a preimage, and the table of them is found at first
 	// use: 50 ms, or half a second on a busy machine. Within a step of the
 	// loop that would come out of the deadlines of requests just issued.
@@ -351,6 +353,7 @@ func (d *DHT) shut() error {
 		{"the subscription to events", d.watch.stop},
 		{"inbound streams", d.server.stop},
 		{"calls into libp2p", d.workers.stop},
+		{"the connection manager", func() <-chan struct{} { return d.tags.ended }},
 		{"the logger", func() <-chan struct{} { return d.logs.ended }},
 	} {
 		select {

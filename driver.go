@@ -114,6 +114,7 @@ func (d *driver) perform(eff engine.Effect) {
 		d.workers.abort(e.Attempt)
 	case engine.Publish:
 		d.snapshot.Store(d.engine.Snapshot())
+		d.tags.changed()
 	}
 }
 

@@ -21,6 +21,10 @@ const (
 	// MaxCalls caps goroutines that are inside libp2p: a worker for each
 	// request, and those that ignored their deadline.
 	MaxCalls = MaxInFlight + MaxZombies
+	// TagTable is what a connection to a contact of the table weighs with the
+	// host's connection manager: what go-libp2p-kad-dht gives, so that hosts
+	// that moved from it weigh their other connections as before.
+	TagTable = 5
 	// IdleOut is how long a stream is kept for the next request to its peer.
 	// js-libp2p resets them after 10 s, go-libp2p after 60: reuse after that
 	// only costs a retry.
