@@ -13,13 +13,13 @@ import (
 	"github.com/waymark-dht/waymark/internal/cli"
 )
 
-// perform runs a demonstration in this process and returns what it left.
-func performDemo(t *testing.T, ctx context.Context, f demoFlags) (end ending, err error, stdout, stderr *bytes.Buffer) {
+// performDemo runs a demonstration in this process and returns what it left.
+func performDemo(t *testing.T, ctx context.Context, f demoFlags) (end ending, stdout, stderr *bytes.Buffer, err error) {
 	t.Helper()
 	stdout, stderr = new(bytes.Buffer), new(bytes.Buffer)
 	out := cli.NewOut(stdout, stderr, time.Now, cli.Options{Progress: "plain", Color: "never"})
 	end, err = runDemo(ctx, out, f)
-	return end, err, stdout, stderr
+	return end, stdout, stderr, err
 }
 
 // ignored are goroutines that live as long as the process: go-libp2p starts
@@ -36,7 +36,7 @@ func ignored() []goleak.Option {
 func TestTheDemonstrationLeavesNothingRunning(t *testing.T) {
 	f := demoFlags{nodes: 8, faulty: 25, disjoint: 1, seed: 3}
 	before := ignored()
-	end, err, stdout, stderr := performDemo(t, t.Context(), f)
+	end, stdout, stderr, err := performDemo(t, t.Context(), f)
 	if err != nil || end.outcome != "ready" {
 		t.Errorf("%s ended %q, %v\n%s%s", f, end.outcome, err, stdout, stderr)
 	}
@@ -47,7 +47,7 @@ func TestACancelledDemonstrationLeavesNothingRunning(t *testing.T) {
 	for _, after := range []time.Duration{0, 50 * time.Millisecond, 400 * time.Millisecond} {
 		ctx, cancel := context.WithTimeout(t.Context(), after)
 		before := ignored()
-		end, err, _, stderr := performDemo(t, ctx, demoFlags{nodes: 12, faulty: 50, disjoint: 2, seed: 4})
+		end, _, stderr, err := performDemo(t, ctx, demoFlags{nodes: 12, faulty: 50, disjoint: 2, seed: 4})
 		if end.outcome == "" {
 			t.Errorf("after %v it ended without an outcome (%v)\n%s", after, err, stderr)
 		}
