@@ -144,6 +144,10 @@ explore() {
 # bench prints the table of the macro benchmark; it asserts no times.
 bench() { go run ./bench "$@"; }
 
+# wayback takes real hosts through every fault of the guarantee's promise 2, all
+# of them at once, for most of it is waiting.
+wayback() { go test -count=1 -v -timeout 10m -parallel 32 -run '^TestTheWayBackO' . -wayback; }
+
 # readme runs the command that the README shows first, as it shows it.
 readme() {
 	[[ -d cmd/waymark ]] || skip 'there is no cmd/waymark yet'
