@@ -120,15 +120,15 @@ func (s *Supervisor) Changed(now mono.Time, what string) {
 // Alone tells that no connection is left. An idle node would learn only by its
 // next refresh that this was an outage, or that all it knew are dead; so it
 // looks within the longest pause between tries. It may as well be that its
-// peers keep no idle connection: each alarm that turns out to be false doubles
-// the time to the next, until it is that of a refresh. KAD-5.8.
+// peers keep no idle connection: with each alarm that turns out to be false the
+// time to the next is four times as long, until it is that of a refresh. KAD-5.8.
 func (s *Supervisor) Alone(now mono.Time, dice uint32) {
 	if !s.enabled || s.running || s.state != Ready {
 		return // a bootstrap is near in any case
 	}
 	pause := params.RefreshEvery
-	if s.alarms < 8 { // as in fail
-		pause = min(params.RetryMax<<s.alarms, params.RefreshEvery)
+	if s.alarms < 4 { // as in fail
+		pause = min(params.RetryMax<<(2*s.alarms), params.RefreshEvery)
 	}
 	next := max(s.began.Add(jittered(pause, dice)), now.Add(jittered(params.RetryFirst, dice)))
 	if next < s.next {

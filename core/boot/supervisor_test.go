@@ -100,18 +100,18 @@ func TestFalseAlarmsBecomeRare(t *testing.T) {
 	s.Began(now)
 	s.Ended(now, Outcome{Ready: true, Reached: true}, View{Table: 50})
 	var pauses []time.Duration
-	for range 6 {
+	for range 4 {
 		s.Alone(now.Add(time.Millisecond), 0)
 		pauses = append(pauses, s.Wake().Sub(now))
 		now = s.Wake()
-		if _, full := s.Due(now); full != (len(pauses) < 6) {
+		if _, full := s.Due(now); full != (len(pauses) < 4) {
 			t.Errorf("look %d: seeds and all %v", len(pauses), full)
 		}
 		s.Began(now)
 		s.Ended(now, Outcome{Ready: true, Reached: true}, View{Table: 50})
 	}
 	for i, p := range pauses {
-		if want := min(params.RetryMax<<i, params.RefreshEvery); p != want {
+		if want := min(params.RetryMax<<(2*i), params.RefreshEvery); p != want {
 			t.Errorf("look %d comes after %v, want %v", i+1, p, want)
 		}
 	}
