@@ -326,7 +326,11 @@ func (w *wayBack) moved(lasts time.Duration) (*waymark.DHT, <-chan waymark.Fact,
 	ended := w.up()
 	net := d.Host().Network()
 	before := net.ListenAddresses()
-	if err := net.Listen(ma.StringCast(map[bool]string{false: "/ip4/127.0.0.1/tcp/0", true: "/ip4/127.0.0.1/udp/0/quic-v1"}[w.quic])); err != nil {
+	other := "/ip4/127.0.0.2/tcp/0"
+	if w.quic {
+		other = "/ip4/127.0.0.2/udp/0/quic-v1"
+	}
+	if err := net.Listen(ma.StringCast(other)); err != nil {
 		w.Fatal(err)
 	}
 	unlisten(d.Host(), before)
