@@ -1,0 +1,120 @@
+package waymark_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	ma "github.com/multiformats/go-multiaddr"
+
+	"github.com/waymark-dht/waymark"
+	"github.com/waymark-dht/waymark/core/engine"
+	"github.com/waymark-dht/waymark/core/params"
+)
+
+// Whatever the node calls or hands out may close the node from within.
+
+func TestAReaderOfFactsMayCloseTheNode(t *testing.T) {
+	for after := range 30 {
+		inBubble(t, func(t *testing.T, w *world) {
+			servers := w.servers(4)
+			d := w.node(waymark.Config{Seeds: seedsAt(t, servers[0])})
+			facts := d.Facts(t.Context())
+			ended := make(chan struct{})
+			go func() {
+				defer close(ended)
+				seen, ends := 0, 0
+				for f := range facts { // it ends, for the node is closed
+					if seen++; seen == after+1 {
+						if err := d.Close(); err != nil {
+							t.Errorf("close at fact %d: %v", seen, err)
+						}
+					}
+					if end, is := f.(engine.OpEnded); is && end.Kind == engine.KindBootstrap {
+						ends++
+					}
+				}
+				if ends != 1 {
+					t.Errorf("closed at fact %d, it was told %d ends of one bootstrap", after+1, ends)
+				}
+			}()
+			began := time.Now()
+			if _, err := d.RunBootstrap(t.Context()); err != nil && !errors.Is(err, waymark.ErrClosed) {
+				t.Errorf("closed at fact %d: %v", after+1, err)
+			}
+			d.Close() // it may have had fewer facts
+			<-ended
+			if took := time.Since(began); took > d.Bound(waymark.OpClose) {
+				t.Errorf("closed at fact %d, it took %v", after+1, took)
+			}
+		})
+	}
+}
+
+// closer is a resolver that closes the node when it is asked.
+type closer struct {
+	node atomic.Pointer[waymark.DHT]
+	err  chan error
+}
+
+func (c *closer) Resolve(context.Context, ma.Multiaddr) ([]ma.Multiaddr, error) {
+	c.err <- c.node.Load().Close()
+	return nil, errors.New("closed")
+}
+
+// TestAResolverMayCloseTheNode has Close wait for the very call that it is made
+// from: it says so within its bound.
+func TestAResolverMayCloseTheNode(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		c := &closer{err: make(chan error, 1)}
+		d := w.node(waymark.Config{Seeds: []ma.Multiaddr{ma.StringCast("/dnsaddr/seeds.example")}, Resolver: c})
+		c.node.Store(d)
+		began := time.Now()
+		_, err := d.RunBootstrap(t.Context())
+		if !errors.Is(err, waymark.ErrClosed) || time.Since(began) > params.CancelGrace {
+			t.Errorf("the bootstrap: %v after %v", err, time.Since(began))
+		}
+		if err := <-c.err; !errors.Is(err, waymark.ErrLeftover) || time.Since(began) > d.Bound(waymark.OpClose) {
+			t.Errorf("close from within the resolver: %v after %v", err, time.Since(began))
+		}
+		synctest.Wait()
+		if h := d.Health(); h.InFlight != 0 || h.Zombies != 0 {
+			t.Errorf("left behind: %+v", h)
+		}
+	})
+}
+
+// shutter is a log handler that closes the node at its first line.
+type shutter struct {
+	slog.Handler
+	node atomic.Pointer[waymark.DHT]
+	err  chan error
+}
+
+func (s *shutter) Enabled(context.Context, slog.Level) bool { return true }
+
+func (s *shutter) Handle(context.Context, slog.Record) error {
+	select {
+	case s.err <- s.node.Load().Close():
+	default:
+	}
+	return nil
+}
+
+func TestALoggerMayCloseTheNode(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		servers := w.servers(3)
+		s := &shutter{Handler: slog.DiscardHandler, err: make(chan error, 1)}
+		d := w.node(waymark.Config{Seeds: seedsAt(t, servers[0]), Logger: slog.New(s)})
+		s.node.Store(d)
+		began := time.Now()
+		w.check(d.Bootstrap(t.Context()))
+		if err := <-s.err; !errors.Is(err, waymark.ErrLeftover) || time.Since(began) > d.Bound(waymark.OpClose) {
+			t.Errorf("close from within the logger: %v after %v", err, time.Since(began))
+		}
+	})
+}
