@@ -3,9 +3,13 @@ package waymark_test
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/waymark-dht/waymark"
 	"github.com/waymark-dht/waymark/core/contact"
@@ -110,4 +114,64 @@ func endsOf(facts <-chan waymark.Fact, kind engine.Kind) (n int) {
 			return n
 		}
 	}
+}
+
+// TestCloseAndCancelAmidAThousandOperations interrupts them all at once, at a
+// moment at which some wait for a place and others for answers.
+func TestCloseAndCancelAmidAThousandOperations(t *testing.T) {
+	for _, way := range []string{"cancel", "close"} {
+		for _, at := range []time.Duration{0, time.Millisecond, 300 * time.Millisecond, 3 * time.Second} {
+			inBubble(t, func(t *testing.T, w *world) { amidAThousand(t, w, way, at) })
+		}
+	}
+}
+
+func amidAThousand(t *testing.T, w *world, way string, at time.Duration) {
+	d := w.node(waymark.Config{})
+	for range 12 {
+		w.check(d.Admit(addrOf(w.peer(silent))))
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	const operations = 1000
+	var ended [operations]time.Time
+	var all sync.WaitGroup
+	for i := range operations {
+		all.Go(func() {
+			var err error
+			if i%2 == 0 {
+				_, err = d.Lookup(ctx, keyOf(i))
+			} else {
+				_, err = d.FindPeer(ctx, idOf(i))
+			}
+			if ended[i] = time.Now(); err == nil {
+				t.Errorf("%s at %v: operation %d has found somebody", way, at, i)
+			}
+		})
+	}
+	pass(at)
+	cut := time.Now()
+	if way == "cancel" {
+		cancel()
+	} else if err := d.Close(); err != nil {
+		t.Errorf("close at %v: %v", at, err)
+	}
+	all.Wait()
+	for i, end := range ended {
+		if took := end.Sub(cut); took > params.CancelGrace {
+			t.Errorf("%s at %v: operation %d ended %v later", way, at, i, took)
+		}
+	}
+	if n := len(d.Open()); n != 0 || d.Overdue() != 0 {
+		t.Errorf("%s at %v: %d operations are open, %d overdue", way, at, n, d.Overdue())
+	}
+}
+
+// idOf names the i-th of peers that do not exist.
+func idOf(i int) peer.ID {
+	id, err := peer.IDFromPrivateKey(fault.NewKey(rand.New(rand.NewPCG(uint64(i), 77))))
+	if err != nil {
+		panic(err) // the key is made for this
+	}
+	return id
 }
