@@ -31,10 +31,12 @@ func Bootstrap(opt Options) (Result, error) {
 			w.step(w.actor(n), engine.StartBootstrap{Op: w.newOp()})
 		})
 	}
-	err := w.Run(mono.Never)
-	r := w.Result()
+	r, err := w.finish(w.Run(mono.Never))
 	r.Bootstraps, r.Ready, r.Fill = b.count, b.ready, w.fill()
 	r.Boot50, r.Boot95 = quantiles(b.took)
+	if opt.Plots != nil {
+		opt.Plots.Useful = b.took
+	}
 	return r, err
 }
 

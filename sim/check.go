@@ -22,6 +22,9 @@ type Violation struct {
 
 // Error says what broke, where and when, and the command that repeats it.
 func (v *Violation) Error() string {
+	if v.Node == "" {
+		return fmt.Sprintf("sim: %s; repeat with: %s", v.What, v.Command)
+	}
 	return fmt.Sprintf("sim: %s (node %x at %v); repeat with: %s", v.What, v.Node, time.Duration(v.At), v.Command)
 }
 
@@ -32,6 +35,11 @@ func (w *World) fail(a *actor, format string, args ...any) {
 			What: fmt.Sprintf(format, args...), Node: w.info(a.n).ID, At: w.now, Command: w.opt.Command(),
 		}
 	}
+}
+
+// broken is a promise that the network as a whole did not keep.
+func (w *World) broken(format string, args ...any) error {
+	return &Violation{What: fmt.Sprintf(format, args...), At: w.now, Command: w.opt.Command()}
 }
 
 // check holds an engine to what must be true after every step.
@@ -115,14 +123,17 @@ func (w *World) checkResult(a *actor, target key.Key, closest []*contact.Info) {
 	}
 }
 
-// stalled counts the operations that are open though nothing will happen.
+// stalled counts the operations that are open though nothing will happen, or
+// though their time is over.
 func (w *World) stalled() (n int) {
-	if len(w.queue.heap) > 0 {
-		return 0
-	}
 	for i := range w.nodes {
-		if a := w.nodes[i].act; a != nil {
+		a := w.nodes[i].act
+		switch {
+		case a == nil:
+		case len(w.queue.heap) == 0:
 			n += len(a.open)
+		default:
+			n += a.engine.Overdue(w.now)
 		}
 	}
 	return n

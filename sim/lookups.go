@@ -14,8 +14,7 @@ import (
 // and then has random survivors look up random keys.
 func Lookups(opt Options) (Result, error) {
 	w := newLookups(opt)
-	err := w.Run(mono.Never)
-	return w.Result(), err
+	return w.finish(w.Run(mono.Never))
 }
 
 // spread is over how much virtual time a scenario's lookups begin.

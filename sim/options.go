@@ -23,30 +23,21 @@ type Options struct {
 	Duration  time.Duration // virtual time of a scenario that has no end by itself
 	Engine    engine.Config // of every node; Terse is always set
 
-	// Progress, if set, is called now and then.
-	Progress func(now mono.Time, events uint64)
+	// Progress, if set, is called now and then; false stops the run.
+	Progress func(now mono.Time, events uint64) bool
+	// Measure, if set, is called at the end, while the world is in memory.
+	Measure func(events uint64)
+	// Plots, if set, is given the single figures of the run.
+	Plots *Plots
 }
 
 // Command returns the command that repeats the run.
 func (o Options) Command() string {
 	c := fmt.Sprintf("waymark sim run %s --nodes %d --seed %d --dead %d", o.Scenario, o.Nodes, o.Seed, o.Dead)
-	if o.Lookups > 0 {
-		c += fmt.Sprintf(" --set lookups=%d", o.Lookups)
-	}
-	if o.Seasoned > 0 {
-		c += fmt.Sprintf(" --set seasoned=%d", o.Seasoned)
-	}
-	if o.Warm {
-		c += " --set warm=true"
-	}
-	if o.Proximity {
-		c += " --set proximity=true"
-	}
-	if o.Transport != QUIC {
-		c += " --set transport=" + o.Transport.String()
-	}
-	if o.Duration > 0 {
-		c += fmt.Sprintf(" --set duration=%v", o.Duration)
+	for _, s := range Settings {
+		if value := s.value(&o); value != "" {
+			c += " --set " + s.Name + "=" + value
+		}
 	}
 	return c
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/waymark-dht/waymark/core/contact"
 	"github.com/waymark-dht/waymark/core/engine"
 	"github.com/waymark-dht/waymark/core/key"
+	"github.com/waymark-dht/waymark/core/mono"
 )
 
 // tally is what the world counts while it runs.
@@ -25,6 +26,30 @@ type tally struct {
 	end       []time.Duration
 	first     []time.Duration
 	most      []time.Duration // 15 of the final 20
+	depths    []int
+	recalls   []Point
+	marks     []Mark
+}
+
+// Plots are the single figures of a run, for whoever draws them.
+type Plots struct {
+	End, First, Most []time.Duration // of each lookup: its end, its first answer, 15 of its final 20
+	Depth            []int           // of each lookup: hops of the farthest informant that helped
+	Recall           []Point         // of each lookup, by when it ended
+	Useful           []time.Duration // of each node: how long it took to be of use
+	Marks            []Mark          // what the scenario did
+}
+
+// Point is a value at a moment of virtual time.
+type Point struct {
+	At    mono.Time
+	Value float64
+}
+
+// Mark is a moment at which a scenario did something.
+type Mark struct {
+	At   mono.Time
+	What string
 }
 
 // Result is what a run leaves, in the words of the last --json line. What only
@@ -75,11 +100,15 @@ func (w *World) count(n uint32, target key.Key, r engine.Result) {
 	}
 	truth := w.answering().nearest(target, w.opt.Engine.Lookup.K, n)
 	t.exist += len(truth)
+	found := 0
 	for _, m := range truth {
 		if slices.ContainsFunc(r.Closest, func(c *contact.Info) bool { return c == w.info(m) }) {
-			t.found++
+			found++
 		}
 	}
+	t.found += found
+	t.recalls = append(t.recalls, Point{w.now, ratio(found, len(truth))})
+	t.depths = append(t.depths, r.Stats.Depth)
 	t.asked += r.Stats.Requests
 	t.hops += r.Stats.Depth
 	t.end = append(t.end, r.Ended.Sub(r.Started))
@@ -91,6 +120,21 @@ func (w *World) count(n uint32, target key.Key, r engine.Result) {
 		slices.Sort(at)
 		t.most = append(t.most, at[mostOf-1].Sub(r.Started))
 	}
+}
+
+// finish measures and sums up the world when its run has ended.
+func (w *World) finish(err error) (Result, error) {
+	if w.opt.Measure != nil {
+		w.opt.Measure(w.events)
+	}
+	r := w.Result()
+	if p, t := w.opt.Plots, &w.tally; p != nil {
+		p.End, p.First, p.Most, p.Depth, p.Recall, p.Marks = t.end, t.first, t.most, t.depths, t.recalls, t.marks
+	}
+	if err == nil && r.Stalled > 0 {
+		err = w.broken("%d operations are open though their time is over", r.Stalled)
+	}
+	return r, err
 }
 
 // Result sums up the run.

@@ -108,6 +108,10 @@ func (w *World) answering() *ring {
 	return &w.truth
 }
 
+// progressEvery is how many events happen between two calls of Progress: a
+// few hundredths of a second's worth.
+const progressEvery = 1 << 13
+
 // Run lets time pass until nothing is left to happen, or until a moment. It
 // returns the first broken promise, if there is one.
 func (w *World) Run(until mono.Time) error {
@@ -116,8 +120,8 @@ func (w *World) Run(until mono.Time) error {
 		w.now = e.at
 		w.events++
 		w.happen(e)
-		if w.opt.Progress != nil && w.events%(1<<18) == 0 {
-			w.opt.Progress(w.now, w.events)
+		if w.opt.Progress != nil && w.events%progressEvery == 0 && !w.opt.Progress(w.now, w.events) && w.violated == nil {
+			w.violated = ErrStopped
 		}
 	}
 	if until != mono.Never {

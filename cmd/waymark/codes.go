@@ -104,6 +104,18 @@ var codes = []code{
 		"With every peer faulty nobody can answer, and the node says so within its\nbound instead of waiting.",
 	},
 	{
+		"WM-M001", cli.ExitUsage, "failed", "unknown scenario",
+		"`waymark sim run` knows the scenarios that `waymark sim ls` lists.",
+	},
+	{
+		"WM-M002", cli.ExitFailed, "failed", "the simulation broke a promise",
+		"Every scenario holds each engine to the guarantee after every step, and the\nnetwork to what the scenario states. One of these did not hold. That is a\ndefect; please report it with the command line that is printed, which repeats the run.",
+	},
+	{
+		"WM-M003", cli.ExitFailed, "failed", "the report could not be written",
+		"The run has ended, but its page could not be put where --report says.",
+	},
+	{
 		"WM-S001", cli.ExitInterrupted, "cancelled", "interrupted",
 		"The first ^C stops the command and prints what there was; a second ends the\nprocess at once.",
 	},

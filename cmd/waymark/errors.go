@@ -44,9 +44,9 @@ func unknownCommand(root *cobra.Command, word string) *cli.Trouble {
 			names = append(names, c.Name())
 		}
 	}
-	seen, next := "the commands are: "+strings.Join(names, ", "), "waymark --help"
+	seen, next := "the commands are: "+strings.Join(names, ", "), root.CommandPath()+" --help"
 	if guess := cli.Nearest(word, names); guess != "" {
-		seen, next = "did you mean "+guess+"?", "waymark "+guess
+		seen, next = "did you mean "+guess+"?", root.CommandPath()+" "+guess
 	}
 	return trouble("WM-U001", fmt.Sprintf("there is no command %q", word), []string{seen}, []string{next})
 }

@@ -28,6 +28,7 @@ func TestScripts(t *testing.T) {
 			"exits":  exits,
 			"result": result,
 			"await":  await,
+			"hash":   hash,
 		},
 		RequireUniqueNames: true,
 	})

@@ -41,7 +41,7 @@ func (a *app) root() *cobra.Command {
 	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { help(cmd, a.stdout) })
 	root.SetUsageFunc(func(cmd *cobra.Command) error { help(cmd, a.stderr); return nil })
 	root.SetHelpCommand(&cobra.Command{Use: "no-help", Hidden: true})
-	root.AddCommand(a.demo(), a.bootstrap(), a.lookup(), a.findpeer(), a.ping(), a.identify(), a.explain(), a.version())
+	root.AddCommand(a.demo(), a.sim(), a.bootstrap(), a.lookup(), a.findpeer(), a.ping(), a.identify(), a.explain(), a.version())
 	return root
 }
 

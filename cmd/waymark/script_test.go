@@ -194,6 +194,22 @@ func result(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// hash A B same|different compares the trace hashes of two simulations.
+func hash(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: hash A B same|different")
+	}
+	of := func(file string) string {
+		_, rest, _ := strings.Cut(ts.ReadFile(file), `"trace_hash":"`)
+		digits, _, _ := strings.Cut(rest, `"`)
+		return digits
+	}
+	a, b := of(args[0]), of(args[1])
+	if a == "" || (a == b) != (args[2] == "same") {
+		ts.Fatalf("the hashes are %q and %q, not %s", a, b, args[2])
+	}
+}
+
 func holds(ts *testscript.TestScript, last map[string]any, want string) bool {
 	if a, b, found := strings.Cut(want, "<="); found {
 		return last[a].(float64) <= last[b].(float64)

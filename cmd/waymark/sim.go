@@ -1,0 +1,266 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/waymark-dht/waymark/internal/cli"
+	"github.com/waymark-dht/waymark/sim"
+)
+
+// maxSimNodes is as many as the simulator's memory was measured with.
+const maxSimNodes = 1_000_000
+
+// sim is the noun: simulated networks.
+func (a *app) sim() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "sim", Short: "simulate whole networks in virtual time", GroupID: "try",
+		Long: "waymark sim: simulate whole networks in virtual time\n\n" +
+			"Every simulated node is the engine that ships, unchanged. One seed is one run: it\n" +
+			"prints a hash of all that happened. Nothing is sent.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return unknownCommand(cmd, args[0])
+			}
+			help(cmd, a.stdout)
+			return nil
+		},
+	}
+	cmd.AddGroup(&cobra.Group{ID: "sim", Title: "Commands"})
+	cmd.AddCommand(a.simRun(), a.simList())
+	return cmd
+}
+
+func (a *app) simList() *cobra.Command {
+	return &cobra.Command{
+		Use: "ls", Short: "list the scenarios", GroupID: "sim", Args: wantArgs(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.do(cmd.Context(), func(_ context.Context, out *cli.Out) (ending, error) {
+				for _, s := range sim.Scenarios {
+					out.Answer("%s %s", cli.Pad(s.Name, simNameColumn), s.About)
+					out.Event("scenario", map[string]any{"name": s.Name, "about": s.About})
+				}
+				return ending{outcome: "ok", body: map[string]any{"scenarios": len(sim.Scenarios)}}, nil
+			})
+		},
+	}
+}
+
+const simNameColumn = 16
+
+// simFlags say which run is wanted.
+type simFlags struct {
+	nodes, dead int
+	seed        uint64
+	set         []string
+	report      string
+}
+
+func (a *app) simRun() *cobra.Command {
+	var f simFlags
+	cmd := &cobra.Command{
+		Use: "run SCENARIO", Short: "run one scenario", GroupID: "sim", Args: wantArgs(1, 1),
+		Long: "waymark sim run: run one scenario (waymark sim ls lists them)\n\n" +
+			"Exit code 0 means that every promise held: each operation ended once and within\n" +
+			"its bound, none stood still, and what the scenario states for itself. If one\n" +
+			"broke, the command that repeats the run is printed.\n\n" +
+			"--set takes:" + settingWords(),
+		Example: "  waymark sim run lookups --nodes 10000 --dead 15\n  waymark sim run lookups --seed 7 --report lookups.html",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			r, err := newSimRun(args[0], f)
+			if err != nil {
+				return err
+			}
+			return a.do(cmd.Context(), r.run)
+		},
+	}
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	number(flags, &f.nodes, "nodes", 0, 0, maxSimNodes, "members; 0 is the scenario's default")
+	flags.Uint64Var(&f.seed, "seed", 1, "the same seed is the same run")
+	number(flags, &f.dead, "dead", 0, 0, 90, "how many of a hundred members do not answer")
+	flags.Var((*pairs)(&f.set), "set", "change a setting, see above; may stand several times")
+	flags.StringVar(&f.report, "report", "", "write a page with plots to this file")
+	return cmd
+}
+
+// pairs is the value of --set: what was typed, read when the run is made.
+type pairs []string
+
+func (p *pairs) String() string { return strings.Join(*p, " ") }
+func (p *pairs) Type() string   { return "KEY=VALUE" }
+
+// Set takes one pair.
+func (p *pairs) Set(text string) error {
+	*p = append(*p, text)
+	return nil
+}
+
+func settingWords() string {
+	var b strings.Builder
+	for _, s := range sim.Settings {
+		fmt.Fprintf(&b, "\n  %s %s", cli.Pad(s.Name, simNameColumn), s.About)
+	}
+	return b.String()
+}
+
+// simRun is one run of a scenario.
+type simRun struct {
+	out    *cli.Out
+	story  sim.Scenario
+	opt    sim.Options
+	flags  simFlags
+	plots  sim.Plots
+	meters *simMeters
+	result sim.Result
+}
+
+// newSimRun reads what was typed; nothing has run when it fails.
+func newSimRun(name string, f simFlags) (*simRun, error) {
+	story, known := sim.ScenarioOf(name)
+	if !known {
+		return nil, unknownScenario(name)
+	}
+	r := &simRun{story: story, flags: f, meters: newSimMeters()}
+	r.opt = sim.Options{Nodes: f.nodes, Seed: f.seed, Dead: f.dead, Progress: r.meters.progress, Measure: r.meters.measure}
+	if f.report != "" {
+		r.opt.Plots = &r.plots
+	}
+	for _, pair := range f.set {
+		key, value, found := strings.Cut(pair, "=")
+		if !found {
+			return nil, badSetting(pair, key, nil)
+		}
+		if err := r.opt.Set(key, value); err != nil {
+			return nil, badSetting(pair, key, err)
+		}
+	}
+	return r, nil
+}
+
+func unknownScenario(name string) error {
+	var names []string
+	for _, s := range sim.Scenarios {
+		names = append(names, s.Name)
+	}
+	return trouble("WM-M001", fmt.Sprintf("there is no scenario %q", shortenTo(name, 60)),
+		[]string{(&choiceError{word: name, words: names}).Error()}, []string{"waymark sim ls"})
+}
+
+func badSetting(pair, key string, why error) error {
+	var names []string
+	for _, s := range sim.Settings {
+		names = append(names, s.Name)
+	}
+	seen := "it is KEY=VALUE; the keys are " + strings.Join(names, ", ")
+	if guess := cli.Nearest(key, names); guess == key && why != nil {
+		seen = why.Error()
+	} else if guess != "" && guess != key {
+		seen = "did you mean " + guess + "? " + seen
+	}
+	return trouble("WM-U003", fmt.Sprintf("--set cannot be %q", shortenTo(pair, 60)), []string{seen}, []string{"waymark sim run --help"})
+}
+
+// run simulates on a goroutine of its own, so that this one can show how far
+// it is and stop it; it returns when that one has ended.
+func (r *simRun) run(ctx context.Context, out *cli.Out) (ending, error) {
+	r.out = out
+	out.Event("start", map[string]any{"command": "sim run", "version": release, "scenario": r.story.Name, "nodes": r.flags.nodes, "seed": r.flags.seed})
+	out.Say("waymark %s · simulation of %s: %s · seed %d", release, r.story.Name, r.story.About, r.flags.seed)
+	done := make(chan error, 1)
+	go func() {
+		var err error
+		r.result, err = r.story.Run(r.opt)
+		done <- err
+	}()
+	err := r.watch(ctx, done)
+	r.result.EventsPerCPUs = math.Round(r.meters.rate)
+	r.result.BytesPerNode = math.Round(r.meters.bytes / float64(max(r.result.Nodes, 1)))
+	out.Summary("%s virtual in %s", cli.Duration(r.result.Virtual), cli.Duration(r.meters.elapsed()))
+	r.print(err)
+	if errors.Is(err, sim.ErrStopped) {
+		return ending{"cancelled", r.result}, ctx.Err()
+	}
+	word := "ok"
+	if err = errors.Join(r.verdict(err), r.writeReport()); err != nil {
+		word = "failed"
+	}
+	return ending{word, r.result}, err
+}
+
+// watch shows the run until it ends, and stops it when ctx does.
+func (r *simRun) watch(ctx context.Context, done <-chan error) error {
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	stop := ctx.Done()
+	for {
+		select {
+		case err := <-done:
+			return err
+		case <-stop:
+			r.meters.stop.Store(true)
+			stop = nil
+		case <-tick.C:
+			r.out.Show(r.meters)
+		}
+	}
+}
+
+// verdict says which promise broke, if one did.
+func (r *simRun) verdict(err error) error {
+	if err == nil {
+		return nil
+	}
+	seen := err.Error()
+	var v *sim.Violation
+	next := []string{"please report it"}
+	if errors.As(err, &v) {
+		seen, next = v.What, []string{v.Command, "please report it with this command, which repeats the run"}
+	}
+	return trouble("WM-M002", "the simulation broke a promise", []string{seen}, next)
+}
+
+func (r *simRun) writeReport() error {
+	if r.flags.report == "" {
+		return nil
+	}
+	if err := os.WriteFile(r.flags.report, simPage(r.story, r.result, r.opt, r.plots), 0o644); err != nil {
+		return trouble("WM-M003", "the report could not be written", []string{err.Error()}, []string{"--report FILE.html, in a folder that exists"})
+	}
+	r.out.Say("report: %s", r.flags.report)
+	return nil
+}
+
+// print is the report for people.
+func (r *simRun) print(err error) {
+	x, out := r.result, r.out
+	row(out, "nodes", fmt.Sprintf("%d · %d %% dead · seed %d", x.Nodes, x.Dead, x.Seed))
+	if x.Bootstraps > 0 {
+		row(out, "joined", fmt.Sprintf("%d of %d · p50 %s · p95 %s", x.Ready, x.Bootstraps, millis(x.Boot50), millis(x.Boot95)))
+	}
+	if x.Lookups > 0 {
+		row(out, "lookups", fmt.Sprintf("%d, %d converged · p50 %s · p95 %s · recall %.4f", x.Lookups, x.Converged, millis(x.P50), millis(x.P95), x.Recall))
+		row(out, "first", fmt.Sprintf("p50 %s · p95 %s;  15 of 20: p50 %s · p95 %s", millis(x.First50), millis(x.First95), millis(x.Most50), millis(x.Most95)))
+		row(out, "cost", fmt.Sprintf("%.1f requests each · depth %.2f", x.Requests, x.Depth))
+	}
+	row(out, "bound", fmt.Sprintf("%d operations · overdue %d · stalled %d · at most %s over", x.Operations, x.Overdue, x.Stalled, millis(x.MaxOverBound)))
+	row(out, "engine", fmt.Sprintf("%d events · %.0f per CPU second · %.0f bytes per node", x.Events, x.EventsPerCPUs, x.BytesPerNode))
+	row(out, "trace", x.TraceHash)
+	mark := out.Style.Green("✓") + " every promise held"
+	switch {
+	case errors.Is(err, sim.ErrStopped):
+		mark = out.Style.Yellow("!") + " stopped before its end"
+	case err != nil:
+		mark = out.Style.Red("✗") + " a promise broke"
+	}
+	row(out, "outcome", mark)
+}
+
+func millis(ms float64) string { return cli.Duration(time.Duration(ms * float64(time.Millisecond))) }

@@ -1,0 +1,136 @@
+package sim
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/waymark-dht/waymark/core/params"
+)
+
+// Scenario is one story of a network, with what must hold in it.
+type Scenario struct {
+	Name  string
+	About string
+	Run   func(Options) (Result, error)
+}
+
+// Scenarios are all there are, the plainest first.
+var Scenarios = []Scenario{
+	{"lookups", "random lookups in a network of which a share is dead", Lookups},
+	{"bootstrap", "every node joins from nothing through a few seeds", Bootstrap},
+}
+
+// ScenarioOf finds a scenario by its name.
+func ScenarioOf(name string) (Scenario, bool) {
+	i := slices.IndexFunc(Scenarios, func(s Scenario) bool { return s.Name == name })
+	if i < 0 {
+		return Scenario{}, false
+	}
+	return Scenarios[i], true
+}
+
+// ErrStopped is the end of a run that Progress stopped.
+var ErrStopped = errors.New("sim: stopped before its end")
+
+// Setting is an option that `--set NAME=VALUE` changes.
+type Setting struct {
+	Name, About string
+	// value returns what the option is set to, empty for the default.
+	value func(o *Options) string
+	set   func(o *Options, text string) error
+}
+
+// Settings are all there are.
+var Settings = []Setting{
+	{"lookups", "lookups that are counted", whole(func(o *Options) *int { return &o.Lookups }), setWhole(func(o *Options) *int { return &o.Lookups }, 1, 10_000_000)},
+	{"seasoned", "lookups of each asker before the one that counts", whole(func(o *Options) *int { return &o.Seasoned }), setWhole(func(o *Options) *int { return &o.Seasoned }, 0, 1000)},
+	{"paths", "disjoint paths of a lookup", whole(func(o *Options) *int { return &o.Engine.Paths }), setWhole(func(o *Options) *int { return &o.Engine.Paths }, 1, params.MaxPaths)},
+	{"warm", "true: askers are connected to their tables", truth(func(o *Options) *bool { return &o.Warm }), setTruth(func(o *Options) *bool { return &o.Warm })},
+	{"proximity", "true: big buckets hold the fastest", truth(func(o *Options) *bool { return &o.Proximity }), setTruth(func(o *Options) *bool { return &o.Proximity })},
+	{"transport", "quic or tcp", transport, setTransport},
+	{"duration", "how long the fault lasts, in virtual time", lasting, setLasting},
+}
+
+// Set changes an option by its name.
+func (o *Options) Set(name, text string) error {
+	i := slices.IndexFunc(Settings, func(s Setting) bool { return s.Name == name })
+	if i < 0 {
+		return fmt.Errorf("there is no setting %q", name)
+	}
+	return Settings[i].set(o, text)
+}
+
+func whole(of func(*Options) *int) func(*Options) string {
+	return func(o *Options) string {
+		if *of(o) == 0 {
+			return ""
+		}
+		return strconv.Itoa(*of(o))
+	}
+}
+
+func setWhole(of func(*Options) *int, least, most int) func(*Options, string) error {
+	return func(o *Options, text string) error {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < least || n > most {
+			return fmt.Errorf("it is a whole number from %d to %d", least, most)
+		}
+		*of(o) = n
+		return nil
+	}
+}
+
+func truth(of func(*Options) *bool) func(*Options) string {
+	return func(o *Options) string {
+		if !*of(o) {
+			return ""
+		}
+		return "true"
+	}
+}
+
+func setTruth(of func(*Options) *bool) func(*Options, string) error {
+	return func(o *Options, text string) error {
+		if text != "true" && text != "false" {
+			return errors.New("it is true or false")
+		}
+		*of(o) = text == "true"
+		return nil
+	}
+}
+
+func transport(o *Options) string {
+	if o.Transport == QUIC {
+		return ""
+	}
+	return o.Transport.String()
+}
+
+func setTransport(o *Options, text string) error {
+	for _, t := range []Transport{QUIC, TCP} {
+		if text == t.String() {
+			o.Transport = t
+			return nil
+		}
+	}
+	return errors.New("it is quic or tcp")
+}
+
+func lasting(o *Options) string {
+	if o.Duration == 0 {
+		return ""
+	}
+	return o.Duration.String()
+}
+
+func setLasting(o *Options, text string) error {
+	d, err := time.ParseDuration(text)
+	if err != nil || d < time.Second || d > 24*time.Hour {
+		return errors.New("it is a time from 1s to 24h, as in 90s or 5m")
+	}
+	o.Duration = d
+	return nil
+}
