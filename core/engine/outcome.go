@@ -121,16 +121,13 @@ func (e *Engine) tableChanged(h contact.Handle, added bool, why string) {
 // failed takes the other outcome of a request.
 func (e *Engine) failed(ev Failed) {
 	if a := e.attempts[ev.Attempt]; a.cut && ev.Failure.RanOut() && e.byID[a.op].bound.Sub(e.now.Mono) <= params.DriverLead {
-		return // the operation's own deadline comes in a moment, and is what ends it
+		return // our own deadline, and not the peer's, comes in a moment, and is what ends it
 	}
 	a, ok := e.settle(ev.Attempt)
 	if !ok {
 		return
 	}
 	defer e.release(a)
-	if a.cut && ev.Failure.RanOut() {
-		ev.Failure = contact.Cancelled // it was our own deadline that came
-	}
 	if a.peer != 0 && ev.Failure.Blames() {
 		e.blame(a)
 	}

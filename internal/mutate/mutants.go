@@ -171,13 +171,18 @@ var bootstraps = []mutant{
 	one("back-off without a cap", "boot/supervisor.go", "min(params.RetryFirst<<s.fails, params.RetryMax)", "params.RetryFirst << s.fails"),
 	one("a change of network ignored", "boot/supervisor.go", "	s.fails, s.again = 0, s.running\n	s.plan(now, 0, true)\n", "	s.fails, s.again = 0, s.running\n"),
 	one("a low table ignored", "boot/supervisor.go", "	case v.Table < s.enough:\n", "	case v.Table < 0:\n"),
+	one("pauses count from the end of a try", "boot/supervisor.go", "rest := s.began.Add(", "rest := now.Add("),
+	one("false alarms stay as frequent", "boot/supervisor.go", "	s.alarms++\n", ""),
+	one("an alarm asks no seeds", "boot/supervisor.go", "s.next, s.full, s.alone = next, true, true", "s.next, s.alone = next, true"),
 }
 
 var nodes = []mutant{
+	one("the last connection goes unnoticed", "engine/engine.go", "		delete(e.warm, ev.Peer)\n		e.lonely()\n", "		delete(e.warm, ev.Peer)\n"),
+	one("an outage of our own refreshes every bucket", "engine/walk.go", "&& e.memory.Down(e.now.Mono) {\n		near = nil", "&& false {\n		near = nil"),
 	one("an outcome settles nothing", "engine/op.go", "	delete(e.attempts, id)\n	return a, ok", "	return a, ok"),
 	one("places leak", "engine/op.go", "	e.uncommit(o)\n	r.Started", "	r.Started"),
 	one("a full queue refuses a bootstrap's steps", "engine/op.go", " && !o.indispensable()", ""),
-	one("our own deadline blames others", "engine/outcome.go", "if a.cut && ev.Failure.RanOut() {", "if false {"),
+	one("our own deadline blames others", "engine/outcome.go", "a.cut && ev.Failure.RanOut() && ", "false && "),
 	one("a caller who joined is never told", "engine/op.go", "append([]OpID{o.id}, o.joined...)", "[]OpID{o.id}"),
 	one("the engine's timer lost", "engine/engine.go", "		wake = mono.Earlier(wake, o.wake)\n", "		_ = o\n"),
 	one("a queued operation has no deadline", "engine/op.go", "o.started, o.wake = e.now.Mono, o.bound", "o.started, o.wake = e.now.Mono, mono.Never"),
