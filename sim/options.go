@@ -53,3 +53,11 @@ func (o Options) defaults(scenario string, nodes, lookups int) Options {
 	}
 	return o
 }
+
+// lasts returns how long a fault lasts: what was set, or the scenario's own.
+func (o Options) lasts(d time.Duration) time.Duration {
+	if o.Duration > 0 {
+		return o.Duration
+	}
+	return d
+}

@@ -86,6 +86,14 @@ type Result struct {
 	Boot50     float64 `json:"boot_p50_ms,omitempty"`
 	Boot95     float64 `json:"boot_p95_ms,omitempty"`
 	Fill       float64 `json:"table_fill,omitempty"` // of what the tables could hold
+
+	// The way back: nodes that a fault put out of use, and how long after its
+	// end they were of use again.
+	Back      int     `json:"back,omitempty"`
+	Back50    float64 `json:"back_p50_ms,omitempty"`
+	Back95    float64 `json:"back_p95_ms,omitempty"`
+	BackMax   float64 `json:"back_max_ms,omitempty"`
+	BackBound float64 `json:"back_bound_ms,omitempty"`
 }
 
 // mostOf is how many of a full result make the figure "15 of 20".

@@ -21,6 +21,10 @@ type Scenario struct {
 var Scenarios = []Scenario{
 	{"lookups", "random lookups in a network of which a share is dead", Lookups},
 	{"bootstrap", "every node joins from nothing through a few seeds", Bootstrap},
+	{"seeds-down", "every seed is down at first; all join within the way back", SeedsDown},
+	{"mass-leave", "30 % of the network leave at once", MassLeave},
+	{"all-seeds-dead", "the seeds die for good; nodes that restart remember others", AllSeedsDead},
+	{"flash-crowd", "as many again join within a minute", FlashCrowd},
 }
 
 // ScenarioOf finds a scenario by its name.

@@ -29,6 +29,7 @@ type World struct {
 	truthStale bool
 
 	ended    func(n uint32, f engine.OpEnded) // what a scenario does with an end
+	useful   func(n uint32)                   // and with a node that is of use
 	lastOp   engine.OpID
 	trace    uint64
 	events   uint64
@@ -217,17 +218,26 @@ func (w *World) noticed(a *actor, f engine.Fact) {
 		if w.ended != nil {
 			w.ended(a.n, f)
 		}
+	case engine.BecameReady:
+		if w.useful != nil {
+			w.useful(a.n)
+		}
 	}
 }
 
 // actor returns the node's actor, making its engine with the contacts of its
 // table if it has none.
 func (w *World) actor(n uint32) *actor {
-	nd := &w.nodes[n]
-	if nd.act != nil {
-		return nd.act
+	if a := w.nodes[n].act; a != nil {
+		return a
 	}
-	e := engine.New(w.opt.Engine, w.info(n), w.book, mix(w.opt.Seed^mix(uint64(n))))
+	return w.act(n, w.opt.Engine)
+}
+
+// act makes an engine for a node that has none.
+func (w *World) act(n uint32, cfg engine.Config) *actor {
+	nd := &w.nodes[n]
+	e := engine.New(cfg, w.info(n), w.book, mix(w.opt.Seed^mix(uint64(n))))
 	for h := range nd.tab.All {
 		e.Step(w.clock(), engine.Vouched{Peer: w.book.Info(h)})
 	}
@@ -238,6 +248,11 @@ func (w *World) actor(n uint32) *actor {
 	nd.tab = e.Table()
 	nd.act = &actor{n: n, engine: e, armed: mono.Never}
 	return nd.act
+}
+
+// empty takes a node's table away.
+func (w *World) empty(n uint32) {
+	w.nodes[n].tab = table.New(w.key(n), w.book, w.opt.Engine.Table)
 }
 
 // retire takes the engine from a node that has nothing under way; its table

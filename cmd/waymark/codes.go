@@ -109,7 +109,7 @@ var codes = []code{
 	},
 	{
 		"WM-M002", cli.ExitFailed, "failed", "the simulation broke a promise",
-		"Every scenario holds each engine to the guarantee after every step, and the\nnetwork to what the scenario states. One of these did not hold. That is a\ndefect; please report it with the command line that is printed, which repeats the run.",
+		"Every scenario holds each engine to the guarantee after every step, and the\nnetwork to what the scenario states. One of these did not hold. That is a\ndefect; please report it with the command line that is printed, which repeats\nthe run.",
 	},
 	{
 		"WM-M003", cli.ExitFailed, "failed", "the report could not be written",

@@ -245,6 +245,9 @@ func (r *simRun) print(err error) {
 	if x.Bootstraps > 0 {
 		row(out, "joined", fmt.Sprintf("%d of %d · p50 %s · p95 %s", x.Ready, x.Bootstraps, millis(x.Boot50), millis(x.Boot95)))
 	}
+	if x.Back > 0 {
+		row(out, "of use", fmt.Sprintf("%d nodes · p50 %s · p95 %s · last %s of at most %s", x.Back, millis(x.Back50), millis(x.Back95), millis(x.BackMax), millis(x.BackBound)))
+	}
 	if x.Lookups > 0 {
 		row(out, "lookups", fmt.Sprintf("%d, %d converged · p50 %s · p95 %s · recall %.4f", x.Lookups, x.Converged, millis(x.P50), millis(x.P95), x.Recall))
 		row(out, "first", fmt.Sprintf("p50 %s · p95 %s;  15 of 20: p50 %s · p95 %s", millis(x.First50), millis(x.First95), millis(x.Most50), millis(x.Most95)))

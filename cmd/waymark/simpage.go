@@ -66,6 +66,9 @@ func figures(b *strings.Builder, r sim.Result) {
 		{"virtual time", r.Virtual.Round(time.Millisecond).String()},
 		{"trace", r.TraceHash},
 	}
+	if r.Back > 0 {
+		rows = append(rows, [2]string{"of use", fmt.Sprintf("%d nodes, p50 %s, p95 %s, last %s of at most %s", r.Back, millis(r.Back50), millis(r.Back95), millis(r.BackMax), millis(r.BackBound))})
+	}
 	b.WriteString("<table>\n")
 	for _, row := range rows {
 		fmt.Fprintf(b, "<tr><td>%s<td>%s\n", row[0], escaped(row[1]))
