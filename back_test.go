@@ -9,6 +9,7 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/event"
 	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/p2p/net/swarm"
 	ma "github.com/multiformats/go-multiaddr"
 
 	"github.com/waymark-dht/waymark"
@@ -224,5 +225,26 @@ func TestAnIdleNodeThatLostEveryConnectionLooksForItself(t *testing.T) {
 			w.check(w.wire.Heal(s.Host().Addrs()[0]))
 		}
 		comesBack(t, d)
+	})
+}
+
+func TestADialToASeedLiftsTheSuspicionOfABlackHole(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		blocked := &swarm.BlackHoleSuccessCounter{N: 5, MinSuccesses: 1, Name: "UDP"}
+		fine := &swarm.BlackHoleSuccessCounter{N: 5, MinSuccesses: 1, Name: "IPv6"}
+		for i := range 5 {
+			blocked.RecordResult(false)
+			fine.RecordResult(i == 0)
+		}
+		if s := blocked.State().String(); s != "Blocked" {
+			t.Fatalf("the counter is %s", s)
+		}
+		dead := w.host()
+		w.check(w.wire.Refuse(dead.Addrs()[0]))
+		d := w.node(waymark.Config{Seeds: []ma.Multiaddr{seedOf(t, dead)}, BlackHoles: []*swarm.BlackHoleSuccessCounter{blocked, fine}})
+		d.RunBootstrap(t.Context())
+		if a, b := blocked.State().String(), fine.State().String(); a != "Probing" || b != "Allowed" {
+			t.Errorf("after a try of the seeds they are %s and %s", a, b)
+		}
 	})
 }

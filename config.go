@@ -8,6 +8,7 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/protocol"
+	"github.com/libp2p/go-libp2p/p2p/net/swarm"
 	ma "github.com/multiformats/go-multiaddr"
 	madns "github.com/multiformats/go-multiaddr-dns"
 
@@ -62,6 +63,13 @@ type Config struct {
 	// DialWatch says more about dials that came to nothing; see there.
 	// Default: none, and a mute handshake counts as a black hole.
 	DialWatch *DialWatch
+
+	// BlackHoles are the counters that the host was made with
+	// (libp2p.UDPBlackHoleSuccessCounter, libp2p.IPv6BlackHoleSuccessCounter).
+	// After a hundred dials that failed, as an outage brings them, they let
+	// one dial in a hundred pass; the node resets them when it dials a seed.
+	// Default: none, and after an outage a host may be back over TCP first.
+	BlackHoles []*swarm.BlackHoleSuccessCounter
 
 	// Logger gets one line for each change of state and each anomaly; what
 	// happens in detail is in Facts. Default: nothing is logged.

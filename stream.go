@@ -126,8 +126,8 @@ func (w *workers) dial(a *attempt) (network.Conn, error) {
 			return nil, errBudget
 		}
 		net.Peerstore().AddAddrs(a.peer, addrs, peerstore.TempAddrTTL)
-		if s, ok := net.(*swarm.Swarm); ok && a.seed {
-			s.Backoff().Clear(a.peer) // for the host's other users as well
+		if a.seed {
+			w.clearTheWay(net, a.peer)
 		}
 	}
 	ctx := network.WithForceDirectDial(a.ctx, "dht")
@@ -137,6 +137,20 @@ func (w *workers) dial(a *attempt) (network.Conn, error) {
 		a.uses(conn, nil)
 	}
 	return conn, err
+}
+
+// clearTheWay undoes what an outage has made libp2p wary of, for the host's
+// other users as well: the back-off of dials to a seed, and the suspicion that
+// all of UDP or IPv6 leads nowhere, which one success lifts. KAD-11.5.
+func (w *workers) clearTheWay(net network.Network, to peer.ID) {
+	if s, ok := net.(*swarm.Swarm); ok {
+		s.Backoff().Clear(to)
+	}
+	for _, c := range w.cfg.BlackHoles {
+		if c.State().String() == "Blocked" { // its constants are not exported
+			c.RecordResult(true)
+		}
+	}
 }
 
 // affordable returns the addresses of a peer that the budget of dials allows;
