@@ -21,6 +21,7 @@ type Options struct {
 	Proximity bool          // big buckets hold the fastest of ProximityPopulation candidates
 	Transport Transport     // what a new connection costs
 	Duration  time.Duration // virtual time of a scenario that has no end by itself
+	Rest      time.Duration // virtual time between the fault's end and the lookups that count
 	Engine    engine.Config // of every node; Terse is always set
 
 	// Progress, if set, is called now and then; false stops the run.
@@ -58,6 +59,14 @@ func (o Options) defaults(scenario string, nodes, lookups int) Options {
 func (o Options) lasts(d time.Duration) time.Duration {
 	if o.Duration > 0 {
 		return o.Duration
+	}
+	return d
+}
+
+// rests is the same for the time between the fault's end and the lookups.
+func (o Options) rests(d time.Duration) time.Duration {
+	if o.Rest > 0 {
+		return o.Rest
 	}
 	return d
 }

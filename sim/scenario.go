@@ -24,6 +24,7 @@ var Scenarios = []Scenario{
 	{"seeds-down", "every seed is down at first; all join within the way back", SeedsDown},
 	{"mass-leave", "30 % of the network leave at once", MassLeave},
 	{"all-seeds-dead", "the seeds die for good; nodes that restart remember others", AllSeedsDead},
+	{"partition", "the network splits into two halves and heals", Partition},
 	{"flash-crowd", "as many again join within a minute", FlashCrowd},
 }
 
@@ -55,7 +56,8 @@ var Settings = []Setting{
 	{"warm", "true: askers are connected to their tables", truth(func(o *Options) *bool { return &o.Warm }), setTruth(func(o *Options) *bool { return &o.Warm })},
 	{"proximity", "true: big buckets hold the fastest", truth(func(o *Options) *bool { return &o.Proximity }), setTruth(func(o *Options) *bool { return &o.Proximity })},
 	{"transport", "quic or tcp", transport, setTransport},
-	{"duration", "how long the fault lasts, in virtual time", lasting, setLasting},
+	{"duration", "how long the fault lasts, in virtual time", lasting(func(o *Options) *time.Duration { return &o.Duration }), setLasting(func(o *Options) *time.Duration { return &o.Duration })},
+	{"rest", "partition: how long after the fault the lookups that count begin", lasting(func(o *Options) *time.Duration { return &o.Rest }), setLasting(func(o *Options) *time.Duration { return &o.Rest })},
 }
 
 // Set changes an option by its name.
@@ -123,18 +125,22 @@ func setTransport(o *Options, text string) error {
 	return errors.New("it is quic or tcp")
 }
 
-func lasting(o *Options) string {
-	if o.Duration == 0 {
-		return ""
+func lasting(of func(*Options) *time.Duration) func(*Options) string {
+	return func(o *Options) string {
+		if *of(o) == 0 {
+			return ""
+		}
+		return of(o).String()
 	}
-	return o.Duration.String()
 }
 
-func setLasting(o *Options, text string) error {
-	d, err := time.ParseDuration(text)
-	if err != nil || d < time.Second || d > 24*time.Hour {
-		return errors.New("it is a time from 1s to 24h, as in 90s or 5m")
+func setLasting(of func(*Options) *time.Duration) func(*Options, string) error {
+	return func(o *Options, text string) error {
+		d, err := time.ParseDuration(text)
+		if err != nil || d < time.Second || d > 24*time.Hour {
+			return errors.New("it is a time from 1s to 24h, as in 90s or 5m")
+		}
+		*of(o) = d
+		return nil
 	}
-	o.Duration = d
-	return nil
 }

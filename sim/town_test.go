@@ -50,7 +50,7 @@ func TestSettingsArePartOfTheCommand(t *testing.T) {
 	for _, s := range Settings {
 		o := Options{Nodes: 5, Scenario: "lookups"}
 		plain := o.Command()
-		good := map[string]string{"warm": "true", "proximity": "true", "transport": "tcp", "duration": "1m30s"}[s.Name]
+		good := map[string]string{"warm": "true", "proximity": "true", "transport": "tcp", "duration": "1m30s", "rest": "1m30s"}[s.Name]
 		if good == "" {
 			good = "3"
 		}
