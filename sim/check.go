@@ -45,12 +45,13 @@ func (w *World) broken(format string, args ...any) error {
 // check holds an engine to what must be true after every step.
 func (w *World) check(a *actor) {
 	wake, waits := a.engine.Wake()
+	now := a.local(w.now)
 	switch {
-	case waits && wake <= w.now:
+	case waits && wake <= now:
 		w.fail(a, "the engine wants to be woken at %v, now: it would spin", time.Duration(wake))
 	case !waits && len(a.open) > 0:
 		w.fail(a, "%d operations are open and nothing will wake the engine (I1)", len(a.open))
-	case len(a.open) > 0 && a.engine.Overdue(w.now) > 0:
+	case len(a.open) > 0 && a.engine.Overdue(now) > 0:
 		w.fail(a, "an operation is past its bound")
 	case len(a.requests) > params.MaxInFlight:
 		w.fail(a, "%d requests in flight, cap %d", len(a.requests), params.MaxInFlight)
@@ -129,11 +130,11 @@ func (w *World) stalled() (n int) {
 	for i := range w.nodes {
 		a := w.nodes[i].act
 		switch {
-		case a == nil:
+		case a == nil || a.asleep:
 		case len(w.queue.heap) == 0:
 			n += len(a.open)
 		default:
-			n += a.engine.Overdue(w.now)
+			n += a.engine.Overdue(a.local(w.now))
 		}
 	}
 	return n

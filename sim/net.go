@@ -36,6 +36,7 @@ type request struct {
 	failure     contact.Failure
 	cold        bool // the connection was made for it
 	aborted     bool
+	missed      bool // its asker slept when its event came
 	names       uint8
 	closer      [params.K]contact.Handle
 }
@@ -46,7 +47,7 @@ func (w *World) send(a *actor, s engine.Send) {
 	r := &w.requests[ref]
 	peer := w.index(s.To)
 	*r = request{
-		target: key.Of(s.Key), attempt: s.Attempt, sent: w.now, deadline: s.Deadline,
+		target: key.Of(s.Key), attempt: s.Attempt, sent: w.now, deadline: a.world(s.Deadline),
 		asker: a.n, peer: peer, cold: !a.conns.has(peer),
 	}
 	a.requests = append(a.requests, ref)
@@ -100,6 +101,10 @@ func (w *World) arrived(ref uint32) {
 		w.release(ref)
 		return
 	}
+	if w.nodes[r.asker].act.asleep {
+		r.missed = true
+		return
+	}
 	p := &w.nodes[r.peer]
 	w.record(uint64(r.asker)<<32|uint64(r.peer), uint64(r.attempt))
 	if !p.state.answers() {
@@ -138,11 +143,15 @@ func (w *World) answer(r *request) {
 // delivered tells the asker's engine the outcome, exactly once.
 func (w *World) delivered(ref uint32) {
 	r := w.requests[ref]
+	a := w.nodes[r.asker].act
+	if !r.aborted && a.asleep {
+		w.requests[ref].missed = true
+		return
+	}
 	w.release(ref)
 	if r.aborted {
 		return
 	}
-	a := w.nodes[r.asker].act
 	i := slices.Index(a.requests, ref)
 	a.requests = slices.Delete(a.requests, i, i+1)
 	if r.failure != contact.None {
@@ -164,6 +173,9 @@ func (w *World) abort(a *actor, id engine.AttemptID) {
 	for i, ref := range a.requests {
 		if w.requests[ref].attempt == id {
 			w.requests[ref].aborted = true
+			if w.requests[ref].missed {
+				w.release(ref)
+			}
 			a.requests = slices.Delete(a.requests, i, i+1)
 			return
 		}
@@ -177,10 +189,11 @@ func (w *World) abort(a *actor, id engine.AttemptID) {
 func (w *World) hasten(a *actor, h engine.Hasten) {
 	for i, ref := range a.requests {
 		r := &w.requests[ref]
-		if r.attempt != h.Attempt || h.Deadline >= r.deadline {
+		deadline := a.world(h.Deadline)
+		if r.attempt != h.Attempt || deadline >= r.deadline {
 			continue
 		}
-		r.deadline = max(h.Deadline, w.now)
+		r.deadline = max(deadline, w.now)
 		if r.next > r.deadline {
 			r.aborted = true
 			again := *r
@@ -223,7 +236,7 @@ func (w *World) keep(a *actor, to uint32) {
 // disconnect closes a connection at both ends.
 func (w *World) disconnect(x, y uint32) {
 	for _, end := range [2][2]uint32{{x, y}, {y, x}} {
-		if a := w.nodes[end[0]].act; a != nil && a.conns.drop(end[1]) {
+		if a := w.nodes[end[0]].act; a != nil && a.conns.drop(end[1]) && !a.asleep {
 			w.step(a, engine.Disconnected{Peer: w.info(end[1]).ID})
 		}
 	}

@@ -25,6 +25,7 @@ var Scenarios = []Scenario{
 	{"mass-leave", "30 % of the network leave at once", MassLeave},
 	{"all-seeds-dead", "the seeds die for good; nodes that restart remember others", AllSeedsDead},
 	{"partition", "the network splits into two halves and heals", Partition},
+	{"sleep", "a fifth of the nodes sleep for an hour, amid what they do", Sleep},
 	{"flash-crowd", "as many again join within a minute", FlashCrowd},
 }
 

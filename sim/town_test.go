@@ -1,6 +1,11 @@
 package sim
 
-import "testing"
+import (
+	"testing"
+	"time"
+
+	"github.com/waymark-dht/waymark/core/engine"
+)
 
 // Every scenario of a town keeps its promises, with nobody and with a fourth
 // of the members dead from the start.
@@ -11,7 +16,7 @@ func TestTownsKeepTheirPromises(t *testing.T) {
 		}
 		t.Run(s.Name, func(t *testing.T) {
 			for _, dead := range []int{0, 26} {
-				r, err := s.Run(Options{Nodes: 120, Seed: 3, Dead: dead, Lookups: 60})
+				r, err := s.Run(Options{Nodes: 120, Seed: 3, Dead: dead, Lookups: 60, Duration: 5 * time.Minute})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -41,6 +46,31 @@ func TestATownThatForgetsBreaksItsPromise(t *testing.T) {
 	}
 	if b := town.back([]uint32{0}, 0); b.late != 1 {
 		t.Error("a node that never came back was not late")
+	}
+}
+
+// A node that sleeps amid a bootstrap loses what was under way, is told so when
+// it wakes, and is of use again.
+func TestASleeperWakesAmidWhatItDid(t *testing.T) {
+	town := newTown("a sleeper", Options{Nodes: 60, Seed: 3})
+	if err := town.inhabit(); err != nil {
+		t.Fatal(err)
+	}
+	w, n := town.w, town.some(100)[0]
+	w.step(w.actor(n), engine.StartBootstrap{Op: w.newOp()})
+	town.sleep(n, time.Hour)
+	if err := w.Run(w.now.Add(59 * time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	a := w.nodes[n].act
+	if len(a.requests) == 0 || !w.requests[a.requests[0]].missed {
+		t.Fatal("the node slept amid nothing")
+	}
+	if err := w.Run(w.now.Add(2 * time.Minute)); err != nil {
+		t.Error("told of its sleep:", err)
+	}
+	if a.slept != time.Hour || town.ready[n] < town.since[n] {
+		t.Errorf("slept %v, woke at %v, of use at %v", a.slept, town.since[n], town.ready[n])
 	}
 }
 

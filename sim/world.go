@@ -56,7 +56,17 @@ type actor struct {
 	requests []uint32      // under way
 	open     []engine.OpID // started and not ended
 	conns    conns
+
+	// A machine that sleeps hears nothing, and its monotonic clock stands.
+	asleep bool
+	slept  time.Duration
 }
+
+// local returns what an actor's clock shows at a moment of the world's.
+func (a *actor) local(at mono.Time) mono.Time { return at.Add(-a.slept) }
+
+// world is the way back.
+func (a *actor) world(at mono.Time) mono.Time { return at.Add(a.slept) }
 
 // NewWorld returns a world whose members are drawn, with empty tables.
 func NewWorld(opt Options) *World {
@@ -161,11 +171,11 @@ func (w *World) After(d time.Duration, do func()) { w.At(w.now.Add(d), do) }
 // want a later one.
 func (w *World) wake(n uint32) {
 	a := w.nodes[n].act
-	if a == nil || a.armed != w.now {
+	if a == nil || a.asleep || a.armed != w.now {
 		return
 	}
 	a.armed = mono.Never
-	if at, ok := a.engine.Wake(); ok && at.Due(w.now) {
+	if at, ok := a.engine.Wake(); ok && at.Due(a.local(w.now)) {
 		w.step(a, engine.Tick{})
 	} else {
 		w.arm(a)
@@ -175,15 +185,17 @@ func (w *World) wake(n uint32) {
 // arm makes sure that a tick comes by the engine's Wake. Earlier ones in the
 // queue are left there: to come too early costs less than to be taken out.
 func (w *World) arm(a *actor) {
-	if at, ok := a.engine.Wake(); ok && at < a.armed {
-		a.armed = at
-		w.queue.push(at, tick, a.n)
+	if at, ok := a.engine.Wake(); ok && a.world(at) < a.armed {
+		a.armed = a.world(at)
+		w.queue.push(a.armed, tick, a.n)
 	}
 }
 
 // step tells an engine something and carries out what follows.
 func (w *World) step(a *actor, ev engine.Event) {
-	a.engine.Step(w.clock(), ev)
+	now := w.clock()
+	now.Mono = a.local(now.Mono)
+	a.engine.Step(now, ev)
 	for eff, ok := a.engine.Next(); ok; eff, ok = a.engine.Next() {
 		switch eff := eff.(type) {
 		case engine.Send:
