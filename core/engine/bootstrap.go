@@ -51,10 +51,11 @@ func (e *Engine) startBootstrap(ev StartBootstrap) {
 }
 
 // planFor returns what a bootstrap begins with. One that only refreshes begins
-// with the table as it is, and troubles no seed.
+// with the table as it is, and mostly troubles no seed.
 func (e *Engine) planFor(o *op, full bool) boot.Plan {
 	plan := boot.Plan{Deadline: o.bound}
 	if !full && e.tab.Len() > 0 {
+		plan.Seeds = e.reunion()
 		return plan
 	}
 	plan.Seeds, plan.Remembered = e.seeds, e.remembered.list()
@@ -64,6 +65,17 @@ func (e *Engine) planFor(o *op, full bool) boot.Plan {
 		}
 	}
 	return plan
+}
+
+// reunion returns the seed that every so many refreshes ask: after a split of
+// the network that outlived all contacts across it, seeds are what both halves
+// still have in common.
+func (e *Engine) reunion() []contact.Handle {
+	e.refreshes++
+	if e.refreshes%params.ReunionEvery != 0 || len(e.seeds) == 0 {
+		return nil
+	}
+	return []contact.Handle{e.seeds[e.rng.IntN(len(e.seeds))]}
 }
 
 // join lets a further caller wait for the bootstrap that runs. Its bound is

@@ -72,6 +72,7 @@ type Engine struct {
 	told       boot.State
 	joined     bool // somebody was connected once: the driver tells of connections
 	remembered past
+	refreshes  int // bootstraps that began with the table alone
 
 	effects []Effect
 	nextEff int

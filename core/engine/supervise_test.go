@@ -135,6 +135,23 @@ func TestAReadyNodeRefreshesWithoutItsSeeds(t *testing.T) {
 	}
 }
 
+func TestOneSeedIsAskedAboutOnceInAnHour(t *testing.T) {
+	v := newVillage(t, 60, Config{})
+	v.step(Supervise{})
+	v.runUntil(mono.Time(time.Minute))
+	v.facts = nil
+	v.runUntil(mono.Time(6 * time.Hour))
+	asked := 0
+	for _, f := range v.facts {
+		if p, ok := f.(Progressed); ok && p.Step.Name == "seeds" {
+			asked += p.Step.Asked
+		}
+	}
+	if asked < 4 || asked > 6 {
+		t.Fatalf("seeds were asked %d times in six hours", asked)
+	}
+}
+
 func TestASleepBlamesNobody(t *testing.T) {
 	v := newVillage(t, 60, Config{})
 	v.step(Supervise{})
