@@ -67,6 +67,15 @@ func (w *waiters) close(at mono.Time) {
 // nextOp names a new operation.
 func (d *DHT) nextOp() engine.OpID { return engine.OpID(d.lastOp.Add(1)) }
 
+// lead is how much before a caller's own deadline the operation ends, so that
+// its result comes before the caller's context tells of nothing but time.
+func lead(ctx context.Context, left time.Duration) time.Duration {
+	if _, own := ctx.Deadline(); !own {
+		return 0
+	}
+	return min(params.DriverLead, left/2)
+}
+
 // run starts an operation and waits for its end, which comes from the engine:
 // its deadline is the engine's. The timer here is for an engine that breaks
 // its promise; a caller is not made to pay for that.
@@ -81,7 +90,7 @@ func (d *DHT) run(ctx context.Context, op Op, event func(engine.OpID, mono.Time)
 	}
 	defer d.waiters.forget(id)
 	limit := d.BoundOf(ctx, op) - params.Epsilon
-	if err := d.mail.send(event(id, d.time.mono().Add(max(limit, 1)))); err != nil {
+	if err := d.mail.send(event(id, d.time.mono().Add(max(limit-lead(ctx, limit), 1)))); err != nil {
 		return engine.Result{}, err
 	}
 	if op == OpBootstrap {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -86,6 +87,11 @@ type (
 		Peers   []string  `json:"peers,omitempty"`
 		Stats   statsLine `json:"stats"`
 	}
+	alarmLine struct {
+		Op      uint64   `json:"op"`
+		Waiting []string `json:"waiting_on"`
+	}
+
 	refusedLine struct {
 		Op     uint64 `json:"op"`
 		Reason string `json:"reason"`
@@ -129,6 +135,15 @@ func (e *events) note(f waymark.Fact) {
 		e.line(f.At, "lookup.refused", refusedLine{uint64(f.Op), f.Reason})
 	case engine.TableChanged:
 		e.line(f.At, "bucket.changed", tableLine{idOf(f.Peer), f.Bucket, f.Added, f.Reason, f.Size})
+	case engine.Alarmed:
+		verb, waits := ".stalled", make([]string, 0, len(f.Waiting))
+		if f.Overdue {
+			verb = ".overdue"
+		}
+		for _, w := range f.Waiting {
+			waits = append(waits, strings.TrimSpace(w.What+" "+idOf(w.Peer)))
+		}
+		e.line(f.At, noun(f.Kind)+verb, alarmLine{uint64(f.Op), waits})
 	case engine.Missed:
 		e.line(f.At, "gap", missedLine{f.Count})
 	}

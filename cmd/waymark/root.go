@@ -79,7 +79,7 @@ func help(cmd *cobra.Command, w io.Writer) {
 
 func usageLine(cmd *cobra.Command) string {
 	if cmd.HasAvailableSubCommands() {
-		return cmd.CommandPath() + " COMMAND [ARGUMENTS] [FLAGS]      (waymark COMMAND --help tells more)"
+		return cmd.CommandPath() + " COMMAND [ARGUMENTS] [FLAGS]   (waymark COMMAND --help tells more)"
 	}
 	return strings.Replace(cmd.UseLine(), "[flags]", "[FLAGS]", 1)
 }

@@ -23,8 +23,8 @@ func (a *app) sim() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "sim", Short: "simulate whole networks in virtual time", GroupID: "try",
 		Long: "waymark sim: simulate whole networks in virtual time\n\n" +
-			"Every simulated node is the engine that ships, unchanged. One seed is one run: it\n" +
-			"prints a hash of all that happened. Nothing is sent.",
+			"Every simulated node is the engine that ships, unchanged. One seed is one run:\n" +
+			"it prints a hash of all that happened. Nothing is sent.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return unknownCommand(cmd, args[0])

@@ -177,6 +177,19 @@ func (e *Engine) expire() {
 		}
 	}
 	e.expireProbes()
+	e.bark()
+}
+
+// bark states what the watchdogs of the operations have to say.
+func (e *Engine) bark() {
+	for _, o := range e.ops {
+		if alarm := o.dog.Look(e.now.Mono); alarm != boot.Quiet {
+			e.facts = append(e.facts, Alarmed{
+				At: e.now.Mono, Op: o.id, Parent: o.parent, Kind: o.kind,
+				Overdue: alarm == boot.Overdue, Waiting: e.describe(o).InFlight,
+			})
+		}
+	}
 }
 
 // due returns the operations that have something to expire now.
@@ -208,7 +221,7 @@ func (e *Engine) Wake() (mono.Time, bool) {
 	}
 	wake := mono.Earlier(e.probesWake(), e.superWake())
 	for _, o := range e.ops {
-		wake = mono.Earlier(wake, o.wake)
+		wake = mono.Earlier(wake, mono.Earlier(o.wake, o.dog.Wake()))
 	}
 	return wake, wake != mono.Never
 }

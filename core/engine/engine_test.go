@@ -198,6 +198,29 @@ func TestAThousandOperationsShareThePlaces(t *testing.T) {
 	v.rested()
 }
 
+func TestAnOperationThatWaitsForItsPlaceIsSaidToStall(t *testing.T) {
+	v := newVillage(t, 5, Config{})
+	v.e.committed = params.LookupSlots // all places are taken, for ever
+	v.step(StartLookup{Op: 1, Kind: KindLookup, Preimage: []byte("x")})
+	v.runUntil(mono.Time(params.StallWindow))
+	if open := v.e.Open(); len(open) != 1 || !open[0].Stalled || open[0].Phase != "queued" {
+		t.Fatalf("open: %+v", open)
+	}
+	v.run()
+	var alarms []Alarmed
+	for _, f := range v.facts {
+		if a, ok := f.(Alarmed); ok {
+			alarms = append(alarms, a)
+		}
+	}
+	if len(alarms) != 1 || alarms[0].At != mono.Time(params.StallWindow) || alarms[0].Overdue {
+		t.Fatalf("alarms: %+v", alarms)
+	}
+	if r := v.result(1); r.Outcome != PartialDeadline {
+		t.Fatalf("outcome %v", r.Outcome)
+	}
+}
+
 func TestTooManyOperationsAreRefusedAtOnce(t *testing.T) {
 	v := newVillage(t, 100, Config{})
 	for _, m := range v.members {

@@ -163,6 +163,18 @@ type (
 		Reason string
 	}
 
+	// Alarmed says that an operation gets nowhere, no attempt of it having
+	// ended for params.StallWindow, or (Overdue) that it has outlived its
+	// bound, which would be a defect. Waiting is what it waits for.
+	Alarmed struct {
+		At      mono.Time
+		Op      OpID
+		Parent  OpID
+		Kind    Kind
+		Overdue bool
+		Waiting []Waiting
+	}
+
 	// BecameReady says that a bootstrap has made the node useful: its walk for
 	// the node itself converged. What is still refreshed goes on.
 	BecameReady struct {
@@ -195,6 +207,7 @@ func (RequestEnded) fact()  {}
 func (Progressed) fact()    {}
 func (OpEnded) fact()       {}
 func (Refused) fact()       {}
+func (Alarmed) fact()       {}
 func (BecameReady) fact()   {}
 func (HealthChanged) fact() {}
 func (TableChanged) fact()  {}
@@ -207,6 +220,7 @@ type Open struct {
 	Target   key.Key
 	Started  mono.Time
 	Bound    mono.Time
+	Stalled  bool   // no attempt of it has ended for params.StallWindow
 	Phase    string // "queued", "asking", "last round", "probing"; a bootstrap's step
 	Stats    Stats
 	InFlight []Waiting // what it waits for, the longest first

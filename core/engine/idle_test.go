@@ -92,8 +92,18 @@ func TestAnIdleNodeBesideClosersDialsAtMostOnceASecond(t *testing.T) {
 		members, closing int
 		curt             bool
 	}{
-		{200, 0, false}, {200, 30, false}, {200, 30, true}, {200, 99, false}, {200, 100, true}, {20, 30, false},
-		{20, 95, false}, {20, 100, true}, {20, 100, false}, {3, 60, false}, {1, 0, false}, {1, 100, true},
+		{200, 0, false},
+		{200, 30, false},
+		{200, 30, true},
+		{200, 99, false},
+		{200, 100, true},
+		{20, 30, false},
+		{20, 95, false},
+		{20, 100, true},
+		{20, 100, false},
+		{3, 60, false},
+		{1, 0, false},
+		{1, 100, true},
 	} {
 		n := newInn(t, c.members, c.closing)
 		n.curt = c.curt

@@ -34,6 +34,7 @@ type op struct {
 	found   *contact.Info
 	stats   Stats // of a ping, and of a bootstrap with its children
 	readied bool
+	dog     boot.Watchdog
 }
 
 func (o *op) clone() *op {
@@ -71,6 +72,7 @@ func (e *Engine) open(o *op) bool {
 		return false
 	}
 	o.started, o.wake = e.now.Mono, o.bound
+	o.dog = boot.Watch(e.now.Mono, o.bound)
 	e.ops = append(e.ops, o)
 	e.byID[o.id] = o
 	e.facts = append(e.facts, OpStarted{
@@ -170,6 +172,7 @@ func (e *Engine) startQueued() {
 		o := e.byID[e.queued[0]]
 		e.queued = e.queued[1:]
 		o.queued = false
+		o.dog.Moved(e.now.Mono)
 		e.commit(o, params.MinShare)
 		e.beginWalk(o)
 	}
@@ -222,6 +225,12 @@ func (e *Engine) dispatch(a attempt) AttemptID {
 func (e *Engine) settle(id AttemptID) (attempt, bool) {
 	a, ok := e.attempts[id]
 	delete(e.attempts, id)
+	if o := e.byID[a.op]; ok && o != nil {
+		o.dog.Moved(e.now.Mono)
+		if parent := e.byID[o.parent]; parent != nil {
+			parent.dog.Moved(e.now.Mono)
+		}
+	}
 	return a, ok
 }
 

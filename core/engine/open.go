@@ -36,6 +36,7 @@ func (e *Engine) describe(o *op) Open {
 		Op: o.id, Parent: o.parent, Kind: o.kind, Target: o.target,
 		Started: o.started, Bound: o.bound, Phase: "asking", Stats: o.stats,
 	}
+	d.Stalled, _ = o.dog.Stalled(e.now.Mono)
 	switch {
 	case o.queued:
 		d.Phase = "queued"

@@ -145,9 +145,11 @@ func (e *Engine) ask(o *op, a lookup.Action) {
 	e.facts = append(e.facts, fact)
 }
 
-// lead moves a deadline forward for the driver, never into the past.
+// lead moves a deadline forward for the driver: by DriverLead, but by no more
+// than half of the time that is left.
 func (e *Engine) lead(deadline mono.Time) mono.Time {
-	return max(deadline.Add(-params.DriverLead), e.now.Mono)
+	left := max(0, deadline.Sub(e.now.Mono))
+	return deadline.Add(-min(params.DriverLead, left/2))
 }
 
 // dropped ends an attempt that its lookup or planner no longer waits for. If

@@ -286,3 +286,8 @@ const LookupSlots = MaxInFlight - ProbeWidth - AdmissionProbes
 // AdmissionQueue is how many newly met servers may wait for their check; the
 // next ones are ignored, and met again by a later lookup. KAD-6.
 const AdmissionQueue = 4 * AdmissionProbes
+
+// StallWindow is how long an operation may go without the end of any attempt
+// before it is said to stall: longer than any single attempt may take, so that
+// only an operation that waits for its place, or a defect, can. KAD-6.4.
+const StallWindow = 8 * time.Second

@@ -179,11 +179,11 @@ var bootstraps = []mutant{
 var nodes = []mutant{
 	one("the last connection goes unnoticed", "engine/engine.go", "		delete(e.warm, ev.Peer)\n		e.lonely()\n", "		delete(e.warm, ev.Peer)\n"),
 	one("an outage of our own refreshes every bucket", "engine/walk.go", "&& e.memory.Down(e.now.Mono) {\n		near = nil", "&& false {\n		near = nil"),
-	one("an outcome settles nothing", "engine/op.go", "	delete(e.attempts, id)\n	return a, ok", "	return a, ok"),
+	one("an outcome settles nothing", "engine/op.go", "	delete(e.attempts, id)\n	if o", "	if o"),
 	one("places leak", "engine/op.go", "	e.uncommit(o)\n	r.Started", "	r.Started"),
 	one("a full queue refuses a bootstrap's steps", "engine/op.go", " && !o.indispensable()", ""),
 	one("our own deadline blames others", "engine/outcome.go", "a.cut && ev.Failure.RanOut() && ", "false && "),
 	one("a caller who joined is never told", "engine/op.go", "append([]OpID{o.id}, o.joined...)", "[]OpID{o.id}"),
-	one("the engine's timer lost", "engine/engine.go", "		wake = mono.Earlier(wake, o.wake)\n", "		_ = o\n"),
+	one("the engine's timer lost", "engine/engine.go", "		wake = mono.Earlier(wake, mono.Earlier(o.wake, o.dog.Wake()))\n", "		_ = o\n"),
 	one("a queued operation has no deadline", "engine/op.go", "o.started, o.wake = e.now.Mono, o.bound", "o.started, o.wake = e.now.Mono, mono.Never"),
 }
