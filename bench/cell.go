@@ -209,7 +209,7 @@ func (f *figures) walk(w walked, j job, net *devnet.Network) {
 		f.Sent += float64(walk.Requests) / n
 		f.Recall += recall(walk.Peers, net.Truth(string(j.Keys[i]), params.K)) / n
 	}
-	f.P50, f.P95, f.Max = ms(quantile(took, 50)), ms(quantile(took, 95)), ms(quantile(took, 100))
+	f.P50, f.P95, f.Max = ms(devnet.Quantile(took, 50)), ms(devnet.Quantile(took, 95)), ms(devnet.Quantile(took, 100))
 }
 
 // sane returns what no network may do to a node.
@@ -246,15 +246,6 @@ func recall(found []string, truth []peer.ID) float64 {
 		}
 	}
 	return float64(hits) / float64(len(truth))
-}
-
-// quantile returns the least duration that at least percent of them do not exceed.
-func quantile(took []time.Duration, percent int) time.Duration {
-	if len(took) == 0 {
-		return 0
-	}
-	sorted := slices.Sorted(slices.Values(took))
-	return sorted[(len(sorted)*percent+99)/100-1]
 }
 
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

@@ -201,7 +201,7 @@ func (p *performance) lookups(ctx context.Context, dht *waymark.DHT) (err error)
 		}
 	}
 	p.out.Summary("%s %s · recall %.3f · p50 %s · p95 %s", p.recallMark(p.out.ErrStyle()),
-		cli.Count(len(p.took), "lookup"), p.recall(), cli.Duration(quantile(p.took, 50)), cli.Duration(quantile(p.took, 95)))
+		cli.Count(len(p.took), "lookup"), p.recall(), cli.Duration(devnet.Quantile(p.took, 50)), cli.Duration(devnet.Quantile(p.took, 95)))
 	return err
 }
 
@@ -230,7 +230,7 @@ func (p *performance) picture() []string {
 	lines := []string{fmt.Sprintf("  %s  %d of %d done", cli.Bar(float64(done)/demoLookups, barCells), done, demoLookups)}
 	if done > 0 {
 		lines = append(lines, fmt.Sprintf("  recall %.3f · p50 %s · p95 %s",
-			p.recall(), cli.Duration(quantile(p.took, 50)), cli.Duration(quantile(p.took, 95))))
+			p.recall(), cli.Duration(devnet.Quantile(p.took, 50)), cli.Duration(devnet.Quantile(p.took, 95))))
 	}
 	return lines
 }
@@ -246,7 +246,7 @@ func (p *performance) print() {
 		return
 	}
 	row(out, "lookups", fmt.Sprintf("%d · p50 %s · p95 %s · %d requests", len(p.took),
-		cli.Duration(quantile(p.took, 50)), cli.Duration(quantile(p.took, 95)), p.requests))
+		cli.Duration(devnet.Quantile(p.took, 50)), cli.Duration(devnet.Quantile(p.took, 95)), p.requests))
 	row(out, "recall", fmt.Sprintf("%s %.3f of the %d nearest peers that answer", p.recallMark(style), p.recall(), params.K))
 }
 
@@ -262,7 +262,7 @@ func (p *performance) line() demoLine {
 		bootLine: bootLineOf(p.report, p.bound, p.overdue),
 		Nodes:    p.flags.nodes, Faulty: p.net.Kinds(), Seed: p.flags.seed,
 		Lookups: len(p.took), Recall: p.recall(),
-		P50: ms(quantile(p.took, 50)), P95: ms(quantile(p.took, 95)),
+		P50: ms(devnet.Quantile(p.took, 50)), P95: ms(devnet.Quantile(p.took, 95)),
 		LookupRequests: p.requests, LookupFailures: p.failures.Words(),
 	}
 }
@@ -326,16 +326,6 @@ func recallOf(found []peer.AddrInfo, truth []peer.ID) float64 {
 		}
 	}
 	return float64(hits) / float64(len(truth))
-}
-
-// quantile returns the smallest duration that at least percent of them do not
-// exceed.
-func quantile(took []time.Duration, percent int) time.Duration {
-	if len(took) == 0 {
-		return 0
-	}
-	sorted := slices.Sorted(slices.Values(took))
-	return sorted[(len(sorted)*percent+99)/100-1]
 }
 
 func randomKey(rng *rand.Rand) string {

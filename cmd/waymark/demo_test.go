@@ -109,16 +109,3 @@ func TestParseKey(t *testing.T) {
 		}
 	}
 }
-
-func TestQuantile(t *testing.T) {
-	var took []time.Duration
-	if quantile(took, 95) != 0 {
-		t.Error("of nothing, nothing")
-	}
-	for i := range 20 {
-		took = append(took, time.Duration(20-i))
-	}
-	if p50, p95 := quantile(took, 50), quantile(took, 95); p50 != 10 || p95 != 19 {
-		t.Errorf("p50 %d, p95 %d of 1…20", p50, p95)
-	}
-}

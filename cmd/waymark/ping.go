@@ -15,6 +15,7 @@ import (
 
 	"github.com/waymark-dht/waymark"
 	"github.com/waymark-dht/waymark/internal/cli"
+	"github.com/waymark-dht/waymark/internal/devnet"
 )
 
 // pingPause is the time between two pings: a person sees them come one by one.
@@ -81,8 +82,8 @@ func runPing(ctx context.Context, out *cli.Out, flags *nodeFlags, text string, c
 	}
 	line.Received, line.Overdue = len(took), v.dht.Overdue()
 	if len(took) > 0 {
-		line.Fastest, line.Median, line.Slowest = ms(slices.Min(took)), ms(quantile(took, 50)), ms(slices.Max(took))
-		out.Summary("%d of %d answered · median %s", len(took), line.Sent, cli.Duration(quantile(took, 50)))
+		line.Fastest, line.Median, line.Slowest = ms(slices.Min(took)), ms(devnet.Quantile(took, 50)), ms(slices.Max(took))
+		out.Summary("%d of %d answered · median %s", len(took), line.Sent, cli.Duration(devnet.Quantile(took, 50)))
 		return ending{"ok", line}, nil
 	}
 	return ending{"no-peers", line}, noPong(to.ID, line.Failures, last)
