@@ -8,7 +8,6 @@ import (
 
 	"github.com/waymark-dht/waymark/core/boot"
 	"github.com/waymark-dht/waymark/core/contact"
-	"github.com/waymark-dht/waymark/core/key"
 	"github.com/waymark-dht/waymark/core/lookup"
 	"github.com/waymark-dht/waymark/core/mono"
 	"github.com/waymark-dht/waymark/core/params"
@@ -219,7 +218,7 @@ func (e *Engine) Wake() (mono.Time, bool) {
 	if e.closed {
 		return 0, false
 	}
-	wake := mono.Earlier(e.probesWake(), e.superWake())
+	wake := mono.Earlier(e.probesWake(), e.super.Wake())
 	for _, o := range e.ops {
 		wake = mono.Earlier(wake, mono.Earlier(o.wake, o.dog.Wake()))
 	}
@@ -262,11 +261,6 @@ func (e *Engine) Table() *table.Table { return e.tab }
 
 // Self returns the node's own contact.
 func (e *Engine) Self() *contact.Info { return e.self }
-
-// NearestTo appends the contacts of the table nearest to a key, at most n.
-func (e *Engine) NearestTo(dst []contact.Handle, to key.Key, n int) []contact.Handle {
-	return e.tab.Nearest(dst, to, n)
-}
 
 // Idle reports whether nothing is under way: no operation, no attempt.
 func (e *Engine) Idle() bool { return len(e.ops) == 0 && len(e.attempts) == 0 }

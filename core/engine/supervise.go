@@ -5,7 +5,6 @@ import (
 
 	"github.com/waymark-dht/waymark/core/boot"
 	"github.com/waymark-dht/waymark/core/contact"
-	"github.com/waymark-dht/waymark/core/mono"
 	"github.com/waymark-dht/waymark/core/params"
 )
 
@@ -67,8 +66,6 @@ func (p *past) add(h contact.Handle, book *contact.Book) {
 	}
 }
 
-func (p *past) list() []contact.Handle { return p.handles }
-
 // remember takes the contacts of an earlier life.
 func (e *Engine) remember(infos []*contact.Info) {
 	for _, info := range slices.Backward(infos) {
@@ -78,6 +75,3 @@ func (e *Engine) remember(infos []*contact.Info) {
 		}
 	}
 }
-
-// superWake is when the next bootstrap is due.
-func (e *Engine) superWake() mono.Time { return e.super.Wake() }
