@@ -3,6 +3,7 @@ package engine
 import (
 	"github.com/waymark-dht/waymark/core/contact"
 	"github.com/waymark-dht/waymark/core/mono"
+	"github.com/waymark-dht/waymark/core/record"
 )
 
 // OpID names one operation of a node for as long as the node lives. Whoever
@@ -27,6 +28,56 @@ type (
 		// (now + params.OpDeadline); a caller's context makes it earlier.
 		Deadline mono.Time
 		Paths    int // disjoint paths; zero takes the node's default
+		Want     int // peers in the result; zero takes k, more than params.MaxWanted is clipped
+	}
+
+	// StartGet asks for the value under a key. Each valid one that is better
+	// than those before it is told by ValueFound as soon as it is known to be;
+	// those of the closest peers that lacked the best are sent it afterwards,
+	// by an operation of its own (KindStore).
+	StartGet struct {
+		Op  OpID
+		Key []byte // the record's key, a namespace first
+		// Quorum is how many peers must have given the best value for the
+		// operation to end; zero goes on until the lookup has converged.
+		Quorum   int
+		Local    *record.Record // what this node stores itself, valid; or nil
+		Deadline mono.Time      // as in StartLookup
+		Paths    int
+	}
+
+	// StartPut stores a value on the peers closest to its key.
+	StartPut struct {
+		Op     OpID
+		Record record.Record
+		// To names the peers to store it on, instead of the closest.
+		To []*contact.Info
+		// Enough is how many acknowledgements end the operation; what is still
+		// under way goes on as an operation of its own (KindStore). Zero waits
+		// for all.
+		Enough   int
+		Deadline mono.Time
+		Paths    int
+	}
+
+	// StartProvide announces this node as a provider to the peers closest to
+	// a key.
+	StartProvide struct {
+		Op       OpID
+		Key      []byte // a multihash
+		Enough   int    // as in StartPut
+		Deadline mono.Time
+		Paths    int
+	}
+
+	// StartFindProviders asks who provides a key. Each provider is told once,
+	// by ProviderFound.
+	StartFindProviders struct {
+		Op       OpID
+		Key      []byte
+		Limit    int // providers that end the operation; zero: all there are
+		Deadline mono.Time
+		Paths    int
 	}
 
 	// StartBootstrap makes the node fill its table. While one is running
@@ -53,6 +104,18 @@ type (
 		Attempt AttemptID
 		From    *contact.Info // who answered, with verified addresses; nil if nothing new is known
 		Closer  []*contact.Info
+		// Record is the answer to AskValue: one that the key's validator
+		// accepted, or nil. Refused says why one was not accepted.
+		Record    *record.Record
+		Refused   string
+		Providers []*contact.Info // the answer to AskProviders
+	}
+
+	// Chosen is the outcome of a Choose: which of its values is the best, as
+	// an index, or -1 if the validator could not say.
+	Chosen struct {
+		Attempt AttemptID
+		Best    int
 	}
 
 	// Failed is the other outcome of a Send.
@@ -105,6 +168,10 @@ type (
 )
 
 func (StartLookup) event()    {}
+func (StartGet) event()       {}
+func (StartPut) event()       {}
+func (StartProvide) event()   {}
+func (Chosen) event()         {}
 func (StartBootstrap) event() {}
 func (StartPing) event()      {}
 func (Cancel) event()         {}
@@ -121,3 +188,5 @@ func (NetworkChanged) event() {}
 func (Supervise) event()      {}
 func (Tick) event()           {}
 func (Shutdown) event()       {}
+
+func (StartFindProviders) event() {}

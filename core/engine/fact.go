@@ -7,6 +7,7 @@ import (
 	"github.com/waymark-dht/waymark/core/contact"
 	"github.com/waymark-dht/waymark/core/key"
 	"github.com/waymark-dht/waymark/core/mono"
+	"github.com/waymark-dht/waymark/core/record"
 )
 
 // Kind says what an operation is for.
@@ -14,14 +15,22 @@ type Kind uint8
 
 // The kinds of operation.
 const (
-	KindLookup    Kind = iota + 1 // closest peers
-	KindFindPeer                  // closest peers, ends when the peer itself is found
-	KindPing                      // one request
-	KindBootstrap                 // seeds, self-lookup, bucket refreshes
-	KindRefresh                   // the self-lookup or one bucket's refresh within a bootstrap
+	KindLookup        Kind = iota + 1 // closest peers
+	KindFindPeer                      // closest peers, ends when the peer itself is found
+	KindPing                          // one request
+	KindBootstrap                     // seeds, self-lookup, bucket refreshes
+	KindRefresh                       // the self-lookup or one bucket's refresh within a bootstrap
+	KindGet                           // the value under a key
+	KindPut                           // a value onto the closest peers
+	KindProvide                       // a provider record onto the closest peers
+	KindFindProviders                 // who provides a key
+	KindStore                         // what a get, put or provide that has ended still sends out
 )
 
-var kindWords = [...]string{"", "lookup", "findpeer", "ping", "bootstrap", "refresh"}
+var kindWords = [...]string{
+	"", "lookup", "findpeer", "ping", "bootstrap", "refresh",
+	"get", "put", "provide", "findprovs", "store",
+}
 
 // String returns the kind's word.
 func (k Kind) String() string { return kindWords[k] }
@@ -40,11 +49,13 @@ const (
 	NoPeers                            // nobody could be asked, or nobody answered
 	Stopped                            // the caller cancelled it, or the node closed
 	Rejected                           // too many operations wait already
+	Stored                             // enough peers acknowledged a record
+	Unstored                           // peers were found, and none of them took the record
 )
 
 var outcomeWords = [...]string{
 	"", "converged", "found", "not-found", "ready", "degraded",
-	"partial-deadline", "no-peers", "cancelled", "rejected",
+	"partial-deadline", "no-peers", "cancelled", "rejected", "stored", "failed",
 }
 
 // String returns the outcome's word.
@@ -70,8 +81,21 @@ type Result struct {
 	Bound   mono.Time // when it had to end at the latest
 	Report  *Report   // KindBootstrap only
 
+	Value     *record.Record  // KindGet: the best that was found
+	Agree     int             // KindGet: how many peers gave it
+	Providers int             // KindFindProviders: how many were found
+	Stored    []*contact.Info // KindPut, KindProvide, KindStore: who acknowledged, in that order
+	Unstored  []NotStored     // and who did not, with the reason; what is under way is in neither
+
 	FirstAnswer mono.Time   // a walk: when anybody first answered; zero if nobody did
 	AnsweredAt  []mono.Time // a walk: when each of Closest answered
+}
+
+// NotStored is a peer that did not acknowledge a record.
+type NotStored struct {
+	Peer    *contact.Info
+	Failure contact.Failure
+	Detail  string // one line of evidence
 }
 
 // Report says, step by step, how a bootstrap went.
@@ -112,6 +136,7 @@ type (
 		Op       OpID
 		Attempt  AttemptID
 		Path     int
+		Ask      Ask
 		Peer     *contact.Info
 		Cause    *contact.Info // who named it; nil for a seed
 		Depth    int           // hops from the seeds; a seed is 1
@@ -144,6 +169,23 @@ type (
 		Last      bool
 		Remaining int
 		Stats     Stats
+	}
+
+	// ValueFound is a valid value, better than any before it. Peer is nil if
+	// it was this node's own.
+	ValueFound struct {
+		At     mono.Time
+		Op     OpID
+		Peer   *contact.Info
+		Record *record.Record
+	}
+
+	// ProviderFound is a provider that was not named before.
+	ProviderFound struct {
+		At       mono.Time
+		Op       OpID
+		Peer     *contact.Info // who named it
+		Provider *contact.Info
 	}
 
 	// OpEnded closes an operation: exactly one for each OpStarted.
@@ -205,6 +247,8 @@ func (OpStarted) fact()     {}
 func (RequestSent) fact()   {}
 func (RequestEnded) fact()  {}
 func (Progressed) fact()    {}
+func (ValueFound) fact()    {}
+func (ProviderFound) fact() {}
 func (OpEnded) fact()       {}
 func (Refused) fact()       {}
 func (Alarmed) fact()       {}

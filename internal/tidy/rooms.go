@@ -45,14 +45,14 @@ var Rooms = []Room{
 	{Path: "core/mono"},
 	{Path: "core/key"},
 	{Path: "core/contact", Uses: []string{"core/key", "core/params"}},
-	{Path: "core/record", Uses: []string{"core/key", "core/contact", "core/params"}},
+	{Path: "core/record", Uses: []string{"core/key", "core/contact", "core/mono", "core/params"}},
 	{Path: "core/wire", Uses: []string{"core/contact", "core/record", "core/params"}, Others: protowire},
 	{Path: "core/table", Uses: []string{"core/key", "core/contact", "core/mono", "core/params"}},
 	{Path: "core/lookup", Uses: []string{"core/key", "core/contact", "core/mono", "core/params"}},
 	{Path: "core/boot", Uses: []string{"core/key", "core/contact", "core/mono", "core/params"}},
 	{Path: "core/republish", Uses: []string{"core/key", "core/mono", "core/params"}},
 	{Path: "core/server", Uses: []string{
-		"core/key", "core/contact", "core/record", "core/table", "core/wire", "core/params",
+		"core/key", "core/contact", "core/mono", "core/record", "core/table", "core/wire", "core/params",
 	}},
 	{Path: "core/engine", Uses: []string{"core/*", "internal/invariant"}},
 
