@@ -86,8 +86,11 @@ func (a *attempt) verdict(err error, watch *DialWatch) (contact.Failure, string)
 		return contact.NoProtocol, oneLine(err)
 	case isGarbage(err):
 		return contact.Garbage, oneLine(err)
-	case a.at() == negotiating && isRemoteReset(err):
-		return contact.NoStream, oneLine(err) // as a muxer does with streams beyond its limit
+	case a.at() <= negotiating && isRemoteReset(err):
+		// As a muxer does with streams beyond its limit, be it before or after
+		// we wrote. A kept stream that is cut while we write is no verdict: the
+		// request is made again on a fresh one.
+		return contact.NoStream, oneLine(err)
 	}
 	return contact.Reset, oneLine(err)
 }
