@@ -42,6 +42,9 @@ type Values interface {
 type Providers interface {
 	// AddProvider stores that a peer provides a key, or that it says so again.
 	AddProvider(ctx context.Context, p record.Provider, expires mono.Wall) error
+	// AddProviders stores many of them at the price of one wait for the disk.
+	// After an error any number of them may be stored.
+	AddProviders(ctx context.Context, ps []record.Provider, expires mono.Wall) error
 	// ProvidersOf returns up to max providers of a key that have not expired
 	// at now, those that said so last first. None is no error.
 	ProvidersOf(ctx context.Context, key []byte, now mono.Wall, max int) ([]record.Provider, error)

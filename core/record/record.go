@@ -19,6 +19,9 @@ type Record struct {
 	TimeReceived string
 	Publisher    contact.ID // who put it first, if it says so (field 666); a claim as well
 	TTL          uint32     // seconds that it is to be kept, if it says so (field 777); 0 is not said
+	// From is who brought it here, which a store counts by; empty for this
+	// node itself. It is never sent, and a restart may forget it.
+	From contact.ID
 }
 
 // Provider is one provider record: a peer can deliver what a key names.

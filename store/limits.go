@@ -1,0 +1,37 @@
+package store
+
+import "github.com/waymark-dht/waymark/core/params"
+
+// Limits caps what a store keeps. A zero field takes the number of core/params.
+//
+// What is over a limit is evicted, not refused, or whoever came first would
+// hold the store for ever. Over a peer's limit goes the oldest of that peer;
+// over a key's limit the oldest of that key; over the total the oldest of the
+// peer that has most, so that a flood evicts itself.
+type Limits struct {
+	Providers        int // records in all; params.StoreProviders
+	ProvidersPerKey  int // params.StoreProvidersPerKey
+	ProvidersPerPeer int // params.StoreProvidersPerPeer
+	Values           int // params.StoreValues
+	ValuesPerPeer    int // values that one peer brought; params.StoreValuesPerPeer
+	ValueBytes       int // keys and values together; params.StoreValueBytes
+}
+
+// OrDefault returns the limits with the defaults in place of zeros.
+func (l Limits) OrDefault() Limits {
+	return Limits{
+		Providers:        or(l.Providers, params.StoreProviders),
+		ProvidersPerKey:  or(l.ProvidersPerKey, params.StoreProvidersPerKey),
+		ProvidersPerPeer: or(l.ProvidersPerPeer, params.StoreProvidersPerPeer),
+		Values:           or(l.Values, params.StoreValues),
+		ValuesPerPeer:    or(l.ValuesPerPeer, params.StoreValuesPerPeer),
+		ValueBytes:       or(l.ValueBytes, params.StoreValueBytes),
+	}
+}
+
+func or(limit, otherwise int) int {
+	if limit <= 0 {
+		return otherwise
+	}
+	return limit
+}
