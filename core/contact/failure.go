@@ -46,6 +46,10 @@ func (f Failure) String() string {
 // may be remembered and the contact evicted. KAD-4.1.
 func (f Failure) Blames() bool { return f > Cancelled }
 
+// Refuses reports whether the failure may be how a peer declines what it is
+// asked to store: the protocol has no words for that but to cut the stream.
+func (f Failure) Refuses() bool { return f == Reset || f == NoStream || f == Garbage }
+
 // RanOut reports whether the failure is that time ran out: with more of it the
 // attempt could have ended otherwise.
 func (f Failure) RanOut() bool {

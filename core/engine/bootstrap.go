@@ -130,9 +130,8 @@ func (e *Engine) probeSeed(o *op, a boot.Action) {
 
 // startRefresh opens the walk for the node itself or into one bucket.
 func (e *Engine) startRefresh(o *op, a boot.Action) {
-	e.children++
 	child := &op{
-		id: 1<<63 | e.children, parent: o.id, step: a.Attempt, kind: KindRefresh,
+		id: e.child(), parent: o.id, step: a.Attempt, kind: KindRefresh,
 		preimage: []byte(e.self.ID), target: e.self.Key,
 		bound: mono.Earlier(e.now.Mono.Add(e.cfg.Deadline), a.Deadline),
 	}

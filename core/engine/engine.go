@@ -135,6 +135,16 @@ func (e *Engine) apply(ev Event) {
 		e.startBootstrap(ev)
 	case StartPing:
 		e.startPing(ev)
+	case StartGet:
+		e.startGet(ev)
+	case StartPut:
+		e.startPut(ev)
+	case StartProvide:
+		e.startProvide(ev)
+	case StartFindProviders:
+		e.startFind(ev)
+	case Chosen:
+		e.chosen(ev)
 	case Cancel:
 		e.cancel(ev.Op)
 	case Answered:

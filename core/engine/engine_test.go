@@ -26,6 +26,9 @@ type village struct {
 	facts   []Fact
 
 	hastened map[AttemptID]mono.Time
+
+	late  map[contact.ID]bool // mute to what is to be stored
+	serve func(Effect) Event  // what comes of an effect; nil answers FIND_NODE
 }
 
 type arrival struct {
@@ -34,7 +37,7 @@ type arrival struct {
 }
 
 func newVillage(t *testing.T, n int, cfg Config) *village {
-	v := &village{t: t, mute: map[contact.ID]bool{}, aborted: map[AttemptID]bool{}, hastened: map[AttemptID]mono.Time{}}
+	v := &village{t: t, mute: map[contact.ID]bool{}, aborted: map[AttemptID]bool{}, hastened: map[AttemptID]mono.Time{}, late: map[contact.ID]bool{}}
 	for i := range n {
 		v.members = append(v.members, contact.New(contact.ID(fmt.Sprintf("member %d", i)), "\x04\x7f\x00\x00\x01\x06\x00\x01"))
 	}
@@ -50,9 +53,11 @@ func (v *village) step(ev Event) {
 	for eff, ok := v.e.Next(); ok; eff, ok = v.e.Next() {
 		switch eff := eff.(type) {
 		case Send:
-			if !v.mute[eff.To.ID] {
-				v.due = append(v.due, arrival{v.now.Add(time.Millisecond), Answered{Attempt: eff.Attempt, Closer: v.nearest(eff.Key)}})
+			if !v.mute[eff.To.ID] && !(v.late[eff.To.ID] && eff.Ask == AskStore) {
+				v.answer(eff, Answered{Attempt: eff.Attempt, Closer: v.nearest(eff.Key)})
 			}
+		case Choose:
+			v.answer(eff, Chosen{Attempt: eff.Attempt})
 		case Abort:
 			v.aborted[eff.Attempt] = true
 		case Hasten:
@@ -61,6 +66,16 @@ func (v *village) step(ev Event) {
 	}
 	for f := range v.e.Facts() {
 		v.facts = append(v.facts, f)
+	}
+}
+
+// answer queues what comes of an effect.
+func (v *village) answer(eff Effect, plain Event) {
+	if v.serve != nil {
+		plain = v.serve(eff)
+	}
+	if plain != nil {
+		v.due = append(v.due, arrival{v.now.Add(time.Millisecond), plain})
 	}
 }
 

@@ -11,8 +11,9 @@ import (
 	"github.com/waymark-dht/waymark/core/params"
 )
 
-// op is one operation. Exactly one of walk, plan and neither (a ping, or an
-// operation that waits for a place) drives it.
+// op is one operation. At most one of walk, store and plan drives it; none of
+// them a ping, an operation that waits for a place, and a get whose walk is
+// over and whose last values are still being compared.
 type op struct {
 	id, parent OpID
 	step       boot.Attempt // of the parent's plan
@@ -28,6 +29,17 @@ type op struct {
 
 	walk    *lookup.Lookup
 	plan    *boot.Planner
+	store   *storing // what a put or provide does with what its walk found
+	get     *getting
+	find    *finding
+	put     *putting
+	ask     Ask             // what the walk asks for
+	want    int             // peers in its result; 0: k
+	closest []*contact.Info // what the walk found, once it is over
+	// detached says that it is the rest of an operation that has ended, and
+	// has its places already.
+	detached bool
+
 	joined  []OpID // bootstraps that wait for this one's report
 	steps   int    // of the plan, already told
 	reason  string // the last failure's detail
@@ -46,6 +58,15 @@ func (o *op) clone() *op {
 	if o.plan != nil {
 		c.plan = o.plan.Clone()
 	}
+	if o.store != nil {
+		c.store = o.store.clone()
+	}
+	if o.get != nil {
+		c.get = o.get.clone()
+	}
+	if o.find != nil {
+		c.find = o.find.clone()
+	}
 	return &c
 }
 
@@ -56,6 +77,7 @@ type attempt struct {
 	peer  contact.Handle // held; zero for a name
 	sent  mono.Time
 	warm  bool
+	store bool  // it brings a record: to refuse that is no failure of the peer
 	cut   bool  // it has less time than the peer deserves: to run out of it blames nobody
 	rtt   int64 // the peer's round-trip time as it was known, nanoseconds; 0 unknown
 }
@@ -84,8 +106,10 @@ func (e *Engine) open(o *op) bool {
 // indispensable reports whether an operation is a bootstrap or a step of one.
 // There are few of them, callers cannot make more, and to refuse one would
 // leave a plan that waits for a walk which never was, or a supervisor that asks
-// again at every step.
-func (o *op) indispensable() bool { return o.kind == KindBootstrap || o.kind == KindRefresh }
+// again at every step. Nor can the rest of an operation be refused.
+func (o *op) indispensable() bool {
+	return o.kind == KindBootstrap || o.kind == KindRefresh || o.detached
+}
 
 // close takes an operation off the list and tells its result: once, for the
 // list is where every other road to here begins.
@@ -129,6 +153,10 @@ func (e *Engine) stop(o *op, why Outcome) {
 		e.driveWalk(o, lookup.Event{What: lookup.Cancel})
 	case o.plan != nil:
 		e.drivePlan(o, boot.Event{What: boot.Cancel})
+	case o.store != nil:
+		e.storeEnded(o, why)
+	case o.get != nil:
+		e.getEnded(o, why)
 	default:
 		e.dropAttempts(o)
 		e.close(o, Result{Outcome: why, Stats: o.stats})
@@ -139,9 +167,19 @@ func (e *Engine) stop(o *op, why Outcome) {
 func (e *Engine) tick(o *op) {
 	switch {
 	case o.walk != nil:
-		e.driveWalk(o, lookup.Event{What: lookup.Tick})
+		e.expireChoice(o)
+		if o.walk != nil {
+			e.driveWalk(o, lookup.Event{What: lookup.Tick})
+		}
 	case o.plan != nil:
 		e.drivePlan(o, boot.Event{What: boot.Tick})
+	case o.store != nil:
+		e.driveStore(o)
+	case o.get != nil:
+		e.expireChoice(o)
+		if e.byID[o.id] == o && o.bound.Due(e.now.Mono) {
+			e.getEnded(o, PartialDeadline)
+		}
 	default: // a ping that was not answered, or an operation that never found a place
 		e.dropAttempts(o)
 		e.close(o, Result{Outcome: PartialDeadline, Stats: o.stats})
@@ -174,7 +212,7 @@ func (e *Engine) startQueued() {
 		o.queued = false
 		o.dog.Moved(e.now.Mono)
 		e.commit(o, params.MinShare)
-		e.beginWalk(o)
+		e.begin(o)
 	}
 }
 
@@ -195,7 +233,7 @@ func (e *Engine) uncommit(o *op) {
 func (e *Engine) grant(o *op) int {
 	running := 0
 	for _, x := range e.ops {
-		if x.walk != nil || x.queued {
+		if x.walk != nil || x.store != nil || x.queued {
 			running++
 		}
 	}

@@ -44,6 +44,10 @@ func (e *Engine) describe(o *op) Open {
 		e.describeWalk(o, &d)
 	case o.plan != nil:
 		e.describePlan(o, &d)
+	case o.store != nil:
+		e.describeStore(o, &d)
+	case o.get != nil:
+		d.Phase = "choosing"
 	default:
 		for _, id := range e.attemptsOf(o.id) {
 			a := e.attempts[id]
@@ -51,6 +55,11 @@ func (e *Engine) describe(o *op) Open {
 				Attempt: id, Peer: e.book.Info(a.peer), What: "find_node", Since: a.sent, Deadline: o.bound,
 			})
 		}
+	}
+	if o.get != nil && o.get.choosing != 0 {
+		d.InFlight = append(d.InFlight, Waiting{
+			Attempt: o.get.choosing, What: "the validator", Since: e.attempts[o.get.choosing].sent, Deadline: o.get.due,
+		})
 	}
 	slices.SortStableFunc(d.InFlight, func(a, b Waiting) int { return cmp.Compare(a.Since, b.Since) })
 	return d
@@ -62,9 +71,19 @@ func (e *Engine) describeWalk(o *op, d *Open) {
 	o.walk.Flying(func(at lookup.Attempt, h contact.Handle, began, hard mono.Time, overdue bool) {
 		id, _ := e.find(o, uint32(at))
 		d.InFlight = append(d.InFlight, Waiting{
-			Attempt: id, Peer: e.book.Info(h), What: "find_node", Since: began, Deadline: hard, Overdue: overdue,
+			Attempt: id, Peer: e.book.Info(h), What: o.ask.String(), Since: began, Deadline: hard, Overdue: overdue,
 		})
 	})
+}
+
+func (e *Engine) describeStore(o *op, d *Open) {
+	d.Phase = "storing"
+	for _, f := range o.store.flying {
+		a := e.attempts[f.attempt]
+		d.InFlight = append(d.InFlight, Waiting{
+			Attempt: f.attempt, Peer: e.book.Info(a.peer), What: o.store.ask.String(), Since: a.sent, Deadline: f.hard,
+		})
+	}
 }
 
 func (e *Engine) describePlan(o *op, d *Open) {

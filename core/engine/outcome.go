@@ -23,14 +23,20 @@ func (e *Engine) answered(ev Answered) {
 		return // an admission probe: that it answered is all
 	}
 	o := e.byID[a.op]
+	if o.store != nil {
+		e.tell(ev.Attempt, a, contact.None, "", len(ev.Closer), 0)
+		e.storeAnswered(o, ev.Attempt, a)
+		return
+	}
 	named := e.intern(ev.Closer)
 	switch {
 	case o.walk != nil:
+		e.gather(o, a.peer, ev)
 		if o.kind == KindFindPeer && e.book.Info(a.peer).Key == o.target {
 			o.found = e.book.Info(a.peer)
 		}
 		told := len(e.facts)
-		e.tell(ev.Attempt, a, contact.None, "", len(ev.Closer), 0)
+		e.tell(ev.Attempt, a, contact.None, ev.Refused, len(ev.Closer), 0)
 		e.amend(told, e.walkAnswered(o, a, named))
 	case o.plan != nil:
 		o.stats.Requests++
@@ -44,14 +50,31 @@ func (e *Engine) answered(ev Answered) {
 	}
 }
 
-// walkAnswered feeds an answer to a lookup; one that looks for the very peer
-// that answered has found it and ends.
+// walkAnswered feeds an answer to a lookup; one whose operation has found what
+// it looks for ends.
 func (e *Engine) walkAnswered(o *op, a attempt, named []lookup.Named) int {
 	fresh := e.driveWalk(o, lookup.Event{What: lookup.Answered, Attempt: lookup.Attempt(a.local), Named: named})
-	if o.found != nil && e.byID[o.id] == o {
+	if o.walk != nil && o.satisfied() {
 		e.driveWalk(o, lookup.Event{What: lookup.Cancel})
 	}
 	return fresh
+}
+
+// gather takes what an answer holds beside names.
+func (e *Engine) gather(o *op, from contact.Handle, ev Answered) {
+	if o.get != nil && ev.Record != nil {
+		e.heardValue(o, from, ev.Record)
+	}
+	if o.find != nil {
+		e.heardProviders(o, from, ev.Providers)
+	}
+}
+
+// satisfied reports whether an operation has found what it looks for, so that
+// its walk need not go on.
+func (o *op) satisfied() bool {
+	return o.found != nil || o.find != nil && o.find.enough() ||
+		o.get != nil && o.get.met && o.get.choosing == 0
 }
 
 // amend completes the fact that a request ended, if it was told: how many of
@@ -128,7 +151,7 @@ func (e *Engine) failed(ev Failed) {
 		return
 	}
 	defer e.release(a)
-	if a.peer != 0 && ev.Failure.Blames() {
+	if a.peer != 0 && ev.Failure.Blames() && !(a.store && ev.Failure.Refuses()) {
 		e.blame(a)
 	}
 	e.tell(ev.Attempt, a, ev.Failure, ev.Detail, 0, 0)
@@ -140,6 +163,9 @@ func (e *Engine) failed(ev Failed) {
 		o.reason = ev.Detail
 	}
 	switch {
+	case o.store != nil:
+		e.storeFailed(o, ev.Attempt, a.peer, ev.Failure, ev.Detail)
+		e.driveStore(o)
 	case o.walk != nil:
 		if o.kind == KindFindPeer && ev.Failure == contact.NoProtocol && e.book.Info(a.peer).Key == o.target {
 			o.found = e.book.Info(a.peer) // it is there; it only does not serve this DHT
@@ -159,7 +185,7 @@ func (e *Engine) failed(ev Failed) {
 
 func (e *Engine) walkFailed(o *op, a attempt, how contact.Failure) {
 	e.driveWalk(o, lookup.Event{What: lookup.Failed, Attempt: lookup.Attempt(a.local), Failure: how})
-	if o.found != nil && e.byID[o.id] == o {
+	if o.found != nil && o.walk != nil {
 		e.driveWalk(o, lookup.Event{What: lookup.Cancel})
 	}
 }

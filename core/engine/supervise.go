@@ -13,8 +13,7 @@ import (
 func (e *Engine) supervise() {
 	e.super.Look(e.now.Mono, e.view(0))
 	if due, full := e.super.Due(e.now.Mono); due {
-		e.children++
-		e.startBootstrap(StartBootstrap{Op: 1<<63 | e.children, refresh: !full})
+		e.startBootstrap(StartBootstrap{Op: e.child(), refresh: !full})
 		e.startQueued()
 	}
 	if h := e.super.Health(); h.State != e.told {

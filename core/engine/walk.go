@@ -33,7 +33,7 @@ func (v *env) Doubtful(h contact.Handle) bool {
 func (e *Engine) startLookup(ev StartLookup) {
 	o := &op{
 		id: ev.Op, kind: ev.Kind, preimage: ev.Preimage, target: key.Of(ev.Preimage),
-		bound: e.now.Mono.Add(e.cfg.Deadline), paths: ev.Paths,
+		bound: e.now.Mono.Add(e.cfg.Deadline), paths: ev.Paths, want: ev.Want,
 	}
 	if ev.Deadline != 0 {
 		o.bound = ev.Deadline
@@ -41,11 +41,32 @@ func (e *Engine) startLookup(ev StartLookup) {
 	e.enqueue(o)
 }
 
-// enqueue opens an operation that walks; it begins as soon as there is a place.
-func (e *Engine) enqueue(o *op) {
-	if e.open(o) {
-		o.queued = true
-		e.queued = append(e.queued, o.id)
+// enqueue opens an operation that needs a place; it begins as soon as there is
+// one. It reports false if the operation was refused.
+func (e *Engine) enqueue(o *op) bool {
+	if !e.open(o) {
+		return false
+	}
+	o.queued = true
+	e.queued = append(e.queued, o.id)
+	return true
+}
+
+// child names an operation that no caller has started.
+func (e *Engine) child() OpID {
+	e.children++
+	return 1<<63 | e.children
+}
+
+// begin starts an operation that has been given a place.
+func (e *Engine) begin(o *op) {
+	switch {
+	case o.store != nil:
+		e.driveStore(o)
+	case o.get != nil && o.get.met: // our own value is all that is wanted
+		e.getEnded(o, Found)
+	default:
+		e.beginWalk(o)
 	}
 }
 
@@ -59,12 +80,15 @@ func (e *Engine) beginWalk(o *op) {
 	if o.kind == KindRefresh && o.target != e.self.Key {
 		cfg = gentle(cfg)
 	}
+	if o.want > 0 {
+		cfg.K = min(o.want, params.MaxWanted)
+	}
 	near := e.tab.Nearest(nil, o.target, 3*cfg.K)
 	if o.kind == KindRefresh && o.target != e.self.Key && e.memory.Down(e.now.Mono) {
 		near = nil // the walk to ourselves has asked whom we know: in our outage, once a try is enough. KAD-5.7
 	}
 	cfg.Paths = max(1, min(cfg.Paths, len(near))) // a path without a seed would only waste its share of P
-	o.walk = lookup.New(cfg, o.target, e.self.Key, o.bound)
+	o.walk = lookup.New(cfg, o.target, e.self.Key, e.walkBound(o))
 	reserve := make([]lookup.Named, 0, 2*cfg.K)
 	for i, h := range near {
 		n := lookup.Named{Handle: h, Key: e.book.Info(h).Key}
@@ -108,6 +132,9 @@ func (e *Engine) driveWalk(o *op, ev lookup.Event) (fresh int) {
 	}
 	e.commit(o, o.walk.InFlight())
 	o.wake, _ = o.walk.Wake()
+	if o.get != nil {
+		o.wake = mono.Earlier(o.wake, o.get.due)
+	}
 	return fresh
 }
 
@@ -127,17 +154,17 @@ func (e *Engine) holdNew(o *op, n int) {
 func (e *Engine) ask(o *op, a lookup.Action) {
 	id := e.dispatch(attempt{op: o.id, local: uint32(a.Attempt), peer: a.Peer, cut: a.Cut})
 	info := e.book.Info(a.Peer)
-	preimage := o.preimage
-	if a.Bits != key.Bits {
+	preimage, what := o.preimage, o.ask
+	if a.Bits != key.Bits { // a region probe: the key is one of no value, drawn to lie there
 		p := key.Preimage(a.Target, a.Bits, e.rng.Uint32())
-		preimage = p[:]
+		preimage, what = p[:], AskPeers
 	}
-	e.effects = append(e.effects, Send{Attempt: id, To: info, Key: preimage, Deadline: e.lead(a.Deadline)})
+	e.effects = append(e.effects, Send{Attempt: id, To: info, Ask: what, Key: preimage, Deadline: e.lead(a.Deadline)})
 	if e.cfg.Terse {
 		return
 	}
 	fact := RequestSent{
-		At: e.now.Mono, Op: o.id, Attempt: id, Path: a.Path, Peer: info, Depth: a.Depth, Deadline: a.Deadline,
+		At: e.now.Mono, Op: o.id, Attempt: id, Path: a.Path, Ask: what, Peer: info, Depth: a.Depth, Deadline: a.Deadline,
 	}
 	if a.Cause != 0 {
 		fact.Cause = e.book.Info(a.Cause)
@@ -176,17 +203,30 @@ func (e *Engine) walkEnded(o *op) {
 	if o.kind == KindFindPeer {
 		r.Outcome = foundOutcome(o, r.Outcome)
 	}
-	for _, h := range o.walk.Closest(nil) {
+	closest := o.walk.Closest(nil)
+	for _, h := range closest {
 		r.Closest = append(r.Closest, e.book.Info(h))
 	}
 	r.AnsweredAt = o.walk.AnsweredAt(nil)
 	r.FirstAnswer, _ = o.walk.FirstAnswer()
-	o.walk.Heard(e.book.Drop)
+	w := o.walk
+	o.walk, o.stats = nil, r.Stats
+	defer w.Heard(e.book.Drop)
+	switch {
+	case o.get != nil:
+		e.getWalked(o, r, closest)
+		return
+	case o.put != nil && r.Outcome != Stopped && len(closest) > 0:
+		e.putWalked(o, r, closest)
+		return
+	case o.find != nil:
+		r.Providers, r.Outcome = len(o.find.seen), findOutcome(o.find, r.Outcome)
+	}
 	e.close(o, r)
 	if parent := e.byID[o.parent]; parent != nil {
 		// P is spent, and k answered. Who invents peers near a node could else
 		// keep it from ever being ready: there is always another to be asked.
-		enough := o.walk.End() == lookup.Capped && len(r.Closest) == params.K
+		enough := w.End() == lookup.Capped && len(r.Closest) == params.K
 		e.stepEnded(parent, o, r, enough)
 	}
 }

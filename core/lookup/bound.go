@@ -42,6 +42,12 @@ func chain(cfg Config) time.Duration {
 // StoreBound is Bound for a lookup whose k closest are then sent one request
 // each: a put or a provide.
 func StoreBound(cfg Config, hard, deadline time.Duration) time.Duration {
-	rounds := (cfg.K + cfg.Alpha - 1) / max(1, cfg.Alpha)
-	return min(Bound(cfg, hard, deadline)+time.Duration(max(1, cfg.Attempts)*rounds)*hard, deadline)
+	return min(Bound(cfg, hard, deadline)+StoreTime(cfg, cfg.Alpha, hard), deadline)
+}
+
+// StoreTime is how long one request to each of the k closest can take, so many
+// at a time.
+func StoreTime(cfg Config, slots int, hard time.Duration) time.Duration {
+	slots = max(1, slots)
+	return time.Duration(max(1, cfg.Attempts)*((cfg.K+slots-1)/slots)) * hard
 }

@@ -269,6 +269,22 @@ const (
 	CloseDeadline = 2 * time.Second
 )
 
+// Values and providers. KAD-13, KAD-14.
+const (
+	// MaxWanted is the greatest number of closest peers that can be asked for:
+	// half of MaxPeers, so that a lookup can contact as many that fail.
+	MaxWanted = MaxPeers / 2
+	// MaxCandidates is how many distinct valid values a get tells apart; who
+	// can make more of them than the k closest hold is not worth a comparison.
+	MaxCandidates = 2 * K
+	// ChooseDeadline is what a validator may take to compare values. A
+	// signature takes a tenth of a millisecond; the rest is for a busy machine.
+	ChooseDeadline = HardMax
+	// MaxProvidersFound is how many providers one search tells of: three times
+	// what anybody fetches from, and few enough to keep their IDs in mind.
+	MaxProvidersFound = 1000
+)
+
 // OutageFailures is how many attempts in a row, none answered between them,
 // make an outage of our own once they span OutageGroups. Beside a third of
 // dead peers, twelve failures in a row come by chance once in 500 000. KAD-4.
