@@ -197,7 +197,11 @@ func (s *server) reply(out, request []byte, asker peer.ID) ([]byte, error) {
 	if err != nil {
 		return out, err
 	}
-	return answer.Answer(out, &q, contact.ID(asker), s.self.Load(), s.snapshot.Load(), s.find)
+	n := answer.Node{Self: s.self.Load(), View: s.snapshot.Load(), Find: s.find}
+	if s.shelf != nil {
+		n.Values, n.Providers = s.shelf, s.shelf
+	}
+	return n.Answer(out, &q, contact.ID(asker))
 }
 
 // find returns what is known of a peer at first hand: it is in the table, or

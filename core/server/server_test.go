@@ -67,9 +67,12 @@ func (n *node) find(id contact.ID) *contact.Info {
 	return nil
 }
 
+// with is the node as a server that stores nothing.
+func (n *node) with(view View) *Node { return &Node{Self: n.self, View: view, Find: n.find} }
+
 func (n *node) answer(t failer, q *wire.Message) wire.Message {
 	t.Helper()
-	frame, err := Answer(nil, q, n.asker.ID, n.self, n.view, n.find)
+	frame, err := n.with(n.view).Answer(nil, q, n.asker.ID)
 	if err != nil {
 		t.Fatalf("%s: %v", q.Type, err)
 	}
@@ -134,7 +137,7 @@ func TestFindNodeNamesTheNearest(t *testing.T) {
 
 func TestFindNodeWithoutAKeyIsRefused(t *testing.T) {
 	n := newNode(3)
-	dst, err := Answer([]byte("kept"), &wire.Message{Type: wire.FindNode}, n.asker.ID, n.self, n.view, n.find)
+	dst, err := n.with(n.view).Answer([]byte("kept"), &wire.Message{Type: wire.FindNode}, n.asker.ID)
 	if !errors.Is(err, ErrNoKey) || string(dst) != "kept" {
 		t.Fatalf("%q, %v", dst, err)
 	}
@@ -218,7 +221,7 @@ func TestFindNodeFindsAddressesElsewhere(t *testing.T) {
 	n.view, n.others = table{peer(1, 1)}, table{peer(2, 1)}
 	bare := append(slices.Clone(n.view), peer(2, 0))
 	q := &wire.Message{Type: wire.FindNode, Key: []byte(n.others[0].ID)}
-	frame, err := Answer(nil, q, n.asker.ID, n.self, bare, n.find)
+	frame, err := n.with(bare).Answer(nil, q, n.asker.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -242,7 +245,7 @@ func TestPingAnswersWithTheQuestion(t *testing.T) {
 func TestOtherTypesAreRefused(t *testing.T) {
 	n := newNode(3)
 	for _, typ := range []wire.Type{wire.PutValue, wire.GetValue, wire.AddProvider, wire.GetProviders, 77} {
-		dst, err := Answer(nil, &wire.Message{Type: typ, Key: []byte("key")}, n.asker.ID, n.self, n.view, n.find)
+		dst, err := n.with(n.view).Answer(nil, &wire.Message{Type: typ, Key: []byte("key")}, n.asker.ID)
 		var unsupported UnsupportedError
 		if !errors.As(err, &unsupported) || unsupported.Type != typ || len(dst) > 0 {
 			t.Errorf("%s: %x, %v", typ, dst, err)
@@ -253,8 +256,8 @@ func TestOtherTypesAreRefused(t *testing.T) {
 func TestAnswersFollowWhatIsInTheBufferAlready(t *testing.T) {
 	n := newNode(30)
 	q := &wire.Message{Type: wire.FindNode, Key: []byte("key")}
-	first, _ := Answer(nil, q, n.asker.ID, n.self, n.view, n.find)
-	both, err := Answer(bytes.Clone(first), q, n.asker.ID, n.self, n.view, n.find)
+	first, _ := n.with(n.view).Answer(nil, q, n.asker.ID)
+	both, err := n.with(n.view).Answer(bytes.Clone(first), q, n.asker.ID)
 	if err != nil || !bytes.Equal(both, append(bytes.Clone(first), first...)) {
 		t.Fatalf("%x, %v", both, err)
 	}
@@ -310,7 +313,7 @@ func checkRules(t *rapid.T, n *node, target *contact.Info, got []contact.ID) {
 func TestManyStreamsAskAtOnce(t *testing.T) {
 	n := newNode(100)
 	q := &wire.Message{Type: wire.FindNode, Key: []byte(n.self.ID)}
-	want, err := Answer(nil, q, n.asker.ID, n.self, n.view, n.find)
+	want, err := n.with(n.view).Answer(nil, q, n.asker.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -318,7 +321,7 @@ func TestManyStreamsAskAtOnce(t *testing.T) {
 	for range 8 {
 		streams.Go(func() {
 			for range 50 {
-				if got, err := Answer(nil, q, n.asker.ID, n.self, n.view, n.find); err != nil || !bytes.Equal(got, want) {
+				if got, err := n.with(n.view).Answer(nil, q, n.asker.ID); err != nil || !bytes.Equal(got, want) {
 					t.Errorf("%x, %v", got, err)
 				}
 			}
@@ -358,7 +361,7 @@ func TestAllocationsOfOneAnswer(t *testing.T) {
 		q := &wire.Message{Type: wire.FindNode, Key: []byte(c.target.ID)}
 		dst := make([]byte, 0, params.MaxRequest)
 		if got := testing.AllocsPerRun(200, func() {
-			_, _ = Answer(dst, q, "", self, view, nobody)
+			_, _ = (&Node{Self: self, View: view, Find: nobody}).Answer(dst, q, "")
 		}); got > c.most {
 			t.Errorf("FIND_NODE %s: %v allocations, at most %v allowed", c.name, got, c.most)
 		}
@@ -379,7 +382,7 @@ func BenchmarkFindNode(b *testing.B) {
 			var dst []byte
 			b.ReportAllocs()
 			for b.Loop() {
-				dst, _ = Answer(dst[:0], q, "", self, view, nobody)
+				dst, _ = (&Node{Self: self, View: view, Find: nobody}).Answer(dst[:0], q, "")
 			}
 		})
 	}

@@ -1,8 +1,10 @@
 package wire
 
 import (
+	"math"
 	"unicode/utf8"
 
+	"github.com/waymark-dht/waymark/core/contact"
 	"github.com/waymark-dht/waymark/core/params"
 	"github.com/waymark-dht/waymark/core/record"
 )
@@ -78,6 +80,12 @@ func decodeRecord(r *record.Record, b []byte) error {
 				return errText
 			}
 			r.TimeReceived = string(f.bytes)
+		case tagRecordPublisher:
+			if validID(f.bytes) {
+				r.Publisher = contact.ID(f.bytes)
+			}
+		case tagRecordTTL:
+			r.TTL = uint32(min(f.varint, math.MaxUint32))
 		}
 		b = b[n:]
 	}

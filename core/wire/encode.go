@@ -45,11 +45,27 @@ func appendRecord(dst []byte, r *record.Record) []byte {
 	dst = protowire.AppendVarint(dst, uint64(sizeRecord(r)))
 	dst = appendBytes(dst, tagRecordKey, r.Key)
 	dst = appendBytes(dst, tagRecordValue, r.Value)
-	return appendBytes(dst, tagRecordTime, r.TimeReceived)
+	dst = appendBytes(dst, tagRecordTime, r.TimeReceived)
+	if r.Publisher != "" {
+		dst = protowire.AppendVarint(dst, tagRecordPublisher)
+		dst = protowire.AppendString(dst, string(r.Publisher))
+	}
+	if r.TTL != 0 {
+		dst = protowire.AppendVarint(dst, tagRecordTTL)
+		dst = protowire.AppendVarint(dst, uint64(r.TTL))
+	}
+	return dst
 }
 
 func sizeRecord(r *record.Record) int {
-	return sizeBytes(len(r.Key)) + sizeBytes(len(r.Value)) + sizeBytes(len(r.TimeReceived))
+	n := sizeBytes(len(r.Key)) + sizeBytes(len(r.Value)) + sizeBytes(len(r.TimeReceived))
+	if r.Publisher != "" {
+		n += protowire.SizeVarint(tagRecordPublisher) + protowire.SizeBytes(len(r.Publisher))
+	}
+	if r.TTL != 0 {
+		n += protowire.SizeVarint(tagRecordTTL) + protowire.SizeVarint(uint64(r.TTL))
+	}
+	return n
 }
 
 func appendPeers(dst []byte, tag uint64, list []Peer) []byte {
@@ -68,6 +84,10 @@ func sizePeers(list []Peer) (n int) {
 	}
 	return n
 }
+
+// SizeListed returns what one more entry in either list of peers adds to a
+// message.
+func SizeListed(p Peer) int { return 1 + protowire.SizeBytes(sizePeer(p)) }
 
 func sizePeer(p Peer) int { return sizeContact(p.Contact) + sizeVarint(uint64(p.Connection)) }
 

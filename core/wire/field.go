@@ -23,6 +23,10 @@ const (
 	tagRecordKey   = 1<<3 | octets
 	tagRecordValue = 2<<3 | octets
 	tagRecordTime  = 5<<3 | octets
+
+	// What rust-libp2p adds to a record; others skip it.
+	tagRecordPublisher = 666<<3 | octets
+	tagRecordTTL       = 777<<3 | number
 )
 
 // field is one field as it stands on the wire.
