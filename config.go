@@ -16,6 +16,8 @@ import (
 	"github.com/waymark-dht/waymark/core/engine"
 	"github.com/waymark-dht/waymark/core/params"
 	"github.com/waymark-dht/waymark/core/table"
+	"github.com/waymark-dht/waymark/store"
+	"github.com/waymark-dht/waymark/store/memory"
 )
 
 // DefaultProtocol is the protocol of the public IPFS network.
@@ -71,6 +73,20 @@ type Config struct {
 	// Default: none, and after an outage a host may be back over TCP first.
 	BlackHoles []*swarm.BlackHoleSuccessCounter
 
+	// Validators say which values may be stored, by the namespace of their
+	// key: the v of /v/name. "pk" is built in; for "ipns" see validate/ipns.
+	// Keys of other namespaces are refused. Default: "pk" alone.
+	Validators map[string]Validator
+
+	// Store keeps values and provider records, and what the node remembers of
+	// its network over a restart. It stays the caller's: close the node first,
+	// then the store. Default: one in memory, with the limits of core/params.
+	Store store.Store
+
+	// Approve may refuse what strangers want of the node. Default: nothing is
+	// refused that the protocol allows.
+	Approve Approve
+
 	// Logger gets one line for each change of state and each anomaly; what
 	// happens in detail is in Facts. Default: nothing is logged.
 	Logger *slog.Logger
@@ -84,6 +100,21 @@ type Config struct {
 	// Clock tells the time. Default: the system's clocks. Timers are always
 	// those of package time.
 	Clock Clock
+}
+
+// Approve are the hooks by which an owner refuses what strangers want. Each may
+// be nil, runs on the goroutine of the stream that the request came on, never
+// on the engine's, and must return within params.ServeDeadline.
+type Approve struct {
+	// Record decides on a value that a peer wants stored. It is valid.
+	Record func(from peer.ID, key string, value []byte) error
+	// Provider decides on a peer that wants to be stored as a provider.
+	Provider func(from peer.ID, key []byte) error
+	// Request decides whether a peer's request is answered at all. What is its
+	// kind, as "FIND_NODE".
+	Request func(from peer.ID, what string, key []byte) error
+	// Admit decides whether a server that was met may enter the routing table.
+	Admit func(peer.AddrInfo) bool
 }
 
 // Mode says whether a node answers others' requests.
@@ -138,6 +169,10 @@ func (c Config) checked(self peer.ID) (Config, engine.Config, error) {
 	if c.Clock == nil {
 		c.Clock = newSystemClock()
 	}
+	if c.Store == nil {
+		c.Store = memory.New(memory.Config{})
+	}
+	c.Validators = withBuiltIn(c.Validators)
 	switch {
 	case c.Protocol[0] != '/':
 		return c, engine.Config{}, badConfig("protocol %q does not begin with a slash", c.Protocol)

@@ -36,7 +36,7 @@ func addrs(t *testing.T, texts ...string) (out []ma.Multiaddr) {
 // what checked does with it, and of this list.
 func TestConfigIsCounted(t *testing.T) {
 	want := []string{
-		"Protocol", "Mode", "Seeds", "Remembered", "Paths", "AllowLoopback", "Resolver", "DialWatch", "BlackHoles", "Logger",
+		"Protocol", "Mode", "Seeds", "Remembered", "Paths", "AllowLoopback", "Resolver", "DialWatch", "BlackHoles", "Validators", "Store", "Approve", "Logger",
 		"Seed", "Clock",
 	}
 	var got []string

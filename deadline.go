@@ -35,7 +35,7 @@ func (d *DHT) BoundOf(ctx context.Context, op Op) time.Duration {
 }
 
 // extends reports whether WithDeadline holds for a kind of call.
-func (op Op) extends() bool { return op == OpLookup || op == OpFindPeer || op == OpBootstrap }
+func (op Op) extends() bool { return op != OpPing && op != OpClose }
 
 // BoundBack returns the time within which a node that looks after itself is of
 // use again once a fault has ended, if one of its seeds, its remembered

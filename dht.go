@@ -39,6 +39,7 @@ type DHT struct {
 	waiters *waiters
 	workers *workers
 	server  *server
+	shelf   *shelf
 	watch   *watcher
 	tags    *tags
 	logs    *logs
@@ -65,6 +66,7 @@ func New(h host.Host, cfg Config) (*DHT, error) {
 		logs: newLogs(cfg.Logger), stopped: make(chan struct{}),
 	}
 	d.self.Store(d.ourselves())
+	d.shelf = newShelf(d)
 	d.workers = newWorkers(d)
 	d.server = newServer(d)
 	if d.watch, err = newWatcher(d); err != nil {
@@ -85,8 +87,10 @@ func New(h host.Host, cfg Config) (*DHT, error) {
 // made now and its context does not end it earlier.
 func (d *DHT) Bound(op Op) time.Duration {
 	switch op {
-	case OpLookup, OpFindPeer:
+	case OpLookup, OpFindPeer, OpGet, OpFindProviders:
 		return walkBound() + params.Epsilon
+	case OpPut, OpProvide:
+		return storeBound() + params.Epsilon
 	case OpPing:
 		return params.HardSlow + 2*params.Epsilon // the one attempt, and a moment to say how it failed
 	case OpBootstrap:
@@ -104,6 +108,14 @@ func walkBound() time.Duration {
 	cfg := lookup.Defaults(1)
 	cfg.Alpha, cfg.AlphaLast = params.MinShare, params.MinShare
 	return lookup.Bound(cfg, params.HardSlow, params.OpDeadline)
+}
+
+// storeBound is the bound of a put or provide: of its lookup and what it sends
+// to the k closest.
+func storeBound() time.Duration {
+	cfg := lookup.Defaults(1)
+	cfg.Alpha, cfg.AlphaLast = params.MinShare, params.MinShare
+	return lookup.StoreBound(cfg, params.HardSlow, params.OpDeadline)
 }
 
 // RunBootstrap fills the routing table and returns one report when that is
@@ -180,20 +192,23 @@ func (d *DHT) Lookup(ctx context.Context, key string) (Result, error) {
 	if key == "" {
 		return Result{}, badConfig("an empty key has no place in the key space")
 	}
-	return d.lookup(ctx, OpLookup, engine.KindLookup, []byte(key))
+	return d.lookup(ctx, OpLookup, engine.StartLookup{Kind: engine.KindLookup, Preimage: []byte(key)})
 }
 
-func (d *DHT) lookup(ctx context.Context, op Op, kind engine.Kind, preimage []byte) (Result, error) {
-	r, err := d.runLookup(ctx, op, kind, preimage)
+func (d *DHT) lookup(ctx context.Context, op Op, what engine.StartLookup) (Result, error) {
+	r, err := d.runLookup(ctx, op, what)
 	if err == nil {
 		err = failure(r.Outcome, len(r.Closest))
 	}
 	return resultOf(r), err
 }
 
-func (d *DHT) runLookup(ctx context.Context, op Op, kind engine.Kind, preimage []byte) (engine.Result, error) {
-	return d.run(ctx, op, func(id engine.OpID, deadline mono.Time) engine.Event {
-		return engine.StartLookup{Op: id, Kind: kind, Preimage: preimage, Deadline: deadline, Paths: d.cfg.Paths}
+func (d *DHT) runLookup(ctx context.Context, op Op, what engine.StartLookup) (engine.Result, error) {
+	publish, done := d.queryEvents(ctx)
+	defer done()
+	return d.runHeard(ctx, op, publish, func(id engine.OpID, deadline mono.Time) engine.Event {
+		what.Op, what.Deadline, what.Paths = id, deadline, d.cfg.Paths
+		return what
 	})
 }
 
@@ -206,7 +221,7 @@ func (d *DHT) FindPeer(ctx context.Context, id peer.ID) (peer.AddrInfo, error) {
 	if d.host.Network().Connectedness(id) == network.Connected || id == d.host.ID() {
 		return d.host.Peerstore().PeerInfo(id), nil
 	}
-	r, err := d.runLookup(ctx, OpFindPeer, engine.KindFindPeer, []byte(id))
+	r, err := d.runLookup(ctx, OpFindPeer, engine.StartLookup{Kind: engine.KindFindPeer, Preimage: []byte(id)})
 	switch {
 	case r.Found != nil:
 		return infoOf(r.Found), nil
@@ -344,6 +359,7 @@ func (d *DHT) shut() error {
 	limit := time.NewTimer(params.CloseDeadline)
 	defer limit.Stop()
 	d.mail.withdraw(engine.Shutdown{})
+	d.shelf.halt()
 	var left []error
 	for _, part := range []struct {
 		name string

@@ -108,6 +108,8 @@ func (d *driver) perform(eff engine.Effect) {
 		d.workers.send(e)
 	case engine.Resolve:
 		d.workers.resolve(e)
+	case engine.Choose:
+		d.workers.choose(e)
 	case engine.Hasten:
 		d.workers.hasten(e)
 	case engine.Abort:
@@ -128,6 +130,14 @@ func (d *driver) notice(f engine.Fact) {
 		delete(d.running, f.Op)
 		delete(d.late, f.Op)
 		d.waiters.end(f.Op, f.Result)
+	case engine.ValueFound:
+		d.waiters.tell(f.Op, f)
+	case engine.ProviderFound:
+		d.waiters.tell(f.Op, f)
+	case engine.RequestSent:
+		d.waiters.tell(f.Op, f)
+	case engine.RequestEnded:
+		d.waiters.tell(f.Op, f)
 	case engine.Refused:
 		now := d.time.mono()
 		d.waiters.end(f.Op, engine.Result{Outcome: engine.Rejected, Started: now, Ended: now, Bound: now})

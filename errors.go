@@ -41,6 +41,24 @@ var (
 	// it has the reason; try another of its addresses.
 	ErrNoAnswer = errors.New("the peer did not answer; check that it is running and that its address is right")
 
+	// ErrBadKey: a value's key is not of the form /namespace/name.
+	ErrBadKey = errors.New("not the key of a value")
+
+	// ErrNamespace: no validator is known for the key's namespace, so that
+	// nobody could tell a value from a forged one. The text says which there
+	// are.
+	ErrNamespace = errors.New("no validator for namespace")
+
+	// ErrInvalid: the key's validator does not accept the value.
+	ErrInvalid = errors.New("the value is not valid under its key")
+
+	// ErrOlder: a better value is stored here already.
+	ErrOlder = errors.New("a better value is stored already")
+
+	// ErrNotStored: peers were found, and none of them took the record. The
+	// text says why they did not.
+	ErrNotStored = errors.New("no peer took the record")
+
 	// ErrLeftover: Close had to leave something behind that would not end,
 	// such as a transport that ignores cancellation. Nothing can be done
 	// about it but to end the process; the text around it says what it was.

@@ -32,11 +32,15 @@ type Op int
 
 // The calls that have a bound.
 const (
-	OpLookup    Op = iota + 1 // Lookup, GetClosestPeers
-	OpFindPeer                // FindPeer
-	OpPing                    // Ping
-	OpBootstrap               // RunBootstrap
-	OpClose                   // Close
+	OpLookup        Op = iota + 1 // Lookup, GetClosestPeers
+	OpFindPeer                    // FindPeer
+	OpPing                        // Ping
+	OpBootstrap                   // RunBootstrap
+	OpClose                       // Close
+	OpGet                         // GetValue, Get, SearchValue
+	OpPut                         // PutValue, Put, PutTo
+	OpProvide                     // Provide, Announce
+	OpFindProviders               // FindProviders, FindProvidersAsync
 )
 
 // Result is what a lookup leaves.

@@ -183,11 +183,14 @@ func (s *server) answerAll(st network.Stream) error {
 		if out, err = s.reply(out[:0], body, st.Conn().RemotePeer()); err != nil {
 			return err
 		}
+		s.answered.Add(1)
+		if len(out) == 0 {
+			continue // ADD_PROVIDER has no answer
+		}
 		st.SetWriteDeadline(time.Now().Add(params.ServeDeadline))
 		if _, err := st.Write(out); err != nil {
 			return err
 		}
-		s.answered.Add(1)
 	}
 }
 
@@ -197,10 +200,12 @@ func (s *server) reply(out, request []byte, asker peer.ID) ([]byte, error) {
 	if err != nil {
 		return out, err
 	}
-	n := answer.Node{Self: s.self.Load(), View: s.snapshot.Load(), Find: s.find}
-	if s.shelf != nil {
-		n.Values, n.Providers = s.shelf, s.shelf
+	if ok := s.cfg.Approve.Request; ok != nil {
+		if err := ok(asker, q.Type.String(), q.Key); err != nil {
+			return out, err
+		}
 	}
+	n := answer.Node{Self: s.self.Load(), View: s.snapshot.Load(), Find: s.find, Values: s.shelf, Providers: s.shelf}
 	return n.Answer(out, &q, contact.ID(asker))
 }
 

@@ -2,6 +2,7 @@ package waymark
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -38,37 +39,64 @@ type stream struct {
 // KAD-11.3.
 func (w *workers) exchange(a *attempt) engine.Event {
 	s := w.idle.take(a.peer)
-	closer, err := w.talk(a, s)
+	m, err := w.talk(a, s)
 	if err != nil && s != nil && a.ctx.Err() == nil && a.at() < reading {
 		s.Reset()
 		s = nil
-		closer, err = w.talk(a, nil)
+		m, err = w.talk(a, nil)
 	}
 	if err != nil {
 		how, detail := a.verdict(err, w.cfg.DialWatch)
 		return a.failed(w.doubt.excuse(a, how, detail))
 	}
-	return engine.Answered{Attempt: a.id, From: w.verified(a), Closer: w.policy.contacts(closer)}
+	return w.answered(a, m)
+}
+
+// answered is the outcome of an answer: what the node's policy and the key's
+// validator leave of it.
+func (w *workers) answered(a *attempt, m wire.Message) engine.Event {
+	ev := engine.Answered{Attempt: a.id, From: w.verified(a), Closer: w.policy.contacts(contactsIn(m.Closer))}
+	switch {
+	case a.ask == engine.AskProviders:
+		for _, p := range contactsIn(m.Providers) {
+			ev.Providers = append(ev.Providers, contact.New(p.ID, w.policy.addrs(p.Addrs)...))
+		}
+	case a.ask == engine.AskValue && m.Record != nil:
+		if !bytes.Equal(m.Record.Key, a.key) {
+			ev.Refused = "a record for another key"
+		} else if err := w.shelf.rules.check(a.key, m.Record.Value); err != nil {
+			ev.Refused = oneLine(err)
+		} else {
+			ev.Record = m.Record
+		}
+	}
+	return ev
+}
+
+func contactsIn(list []wire.Peer) []*contact.Info {
+	infos := make([]*contact.Info, len(list))
+	for i, p := range list {
+		infos[i] = p.Contact
+	}
+	return infos
 }
 
 // talk makes one exchange on a stream, or on a fresh one if it is nil, and
 // puts the stream aside for the next.
-func (w *workers) talk(a *attempt, s *stream) ([]*contact.Info, error) {
+func (w *workers) talk(a *attempt, s *stream) (m wire.Message, err error) {
 	if s == nil {
-		var err error
 		if s, err = w.open(a); err != nil {
-			return nil, err
+			return m, err
 		}
 	} else if !a.uses(s.Conn(), s.Stream) {
-		return nil, a.ctx.Err()
+		return m, a.ctx.Err()
 	}
-	closer, err := s.ask(a, w.cfg.Protocol)
-	if err != nil {
+	if m, err = s.ask(a, w.cfg.Protocol, w.self.Load()); err != nil {
 		s.Reset()
-		return nil, err
+		return m, err
 	}
 	w.putAside(a.peer, s)
-	return closer, nil
+	return m, nil
 }
 
 // putAside keeps a stream for the peer's next request, or ends it. A second
@@ -182,7 +210,7 @@ func (w *workers) verified(a *attempt) *contact.Info {
 // ask writes the attempt's request and reads its answer. The protocol is
 // negotiated with the same bytes, which saves a round trip: who does not speak
 // it says so, and never sees the request.
-func (s *stream) ask(a *attempt, proto protocol.ID) ([]*contact.Info, error) {
+func (s *stream) ask(a *attempt, proto protocol.ID, self *contact.Info) (m wire.Message, err error) {
 	s.SetDeadline(a.until)
 	a.enter(writing)
 	out := make([]byte, 0, 128)
@@ -190,22 +218,49 @@ func (s *stream) ask(a *attempt, proto protocol.ID) ([]*contact.Info, error) {
 		out = appendToken(out, multistream.ProtocolID)
 		out = appendToken(out, string(proto))
 	}
-	out = wire.AppendFrame(out, &wire.Message{Type: wire.FindNode, Key: a.key})
+	out = a.appendRequest(out, self)
 	if _, err := s.Write(out); err != nil {
-		return nil, err
+		return m, err
 	}
 	if !s.agreed {
 		a.enter(negotiating)
 		if err := s.agree(proto); err != nil {
-			return nil, err
+			return m, err
 		}
 	}
 	a.enter(waiting)
 	if _, err := s.in.Peek(1); err != nil {
-		return nil, err
+		return m, err
 	}
 	a.enter(reading)
-	return s.answer()
+	return s.answer(a)
+}
+
+// appendRequest appends the frames of what the attempt asks. ADD_PROVIDER has
+// no answer, and who refuses it resets the stream: FIND_NODE for ourselves
+// after it, which everybody answers, is how we know that it was taken. KAD-13.5.
+func (a *attempt) appendRequest(out []byte, self *contact.Info) []byte {
+	switch a.ask {
+	case engine.AskValue:
+		return wire.AppendFrame(out, &wire.Message{Type: wire.GetValue, Key: a.key})
+	case engine.AskProviders:
+		return wire.AppendFrame(out, &wire.Message{Type: wire.GetProviders, Key: a.key})
+	case engine.AskStore:
+		return wire.AppendFrame(out, &wire.Message{Type: wire.PutValue, Key: a.key, Record: a.record})
+	case engine.AskAnnounce:
+		me := []wire.Peer{{Contact: self, Connection: wire.Connected}}
+		for _, k := range append([][]byte{a.key}, a.more...) {
+			out = wire.AppendFrame(out, &wire.Message{Type: wire.AddProvider, Key: k, Providers: me})
+		}
+		return wire.AppendFrame(out, &wire.Message{Type: wire.FindNode, Key: []byte(self.ID)})
+	}
+	return wire.AppendFrame(out, &wire.Message{Type: wire.FindNode, Key: a.key})
+}
+
+// answerTypes are the types of the answers to what can be asked.
+var answerTypes = map[engine.Ask]wire.Type{
+	engine.AskPeers: wire.FindNode, engine.AskValue: wire.GetValue, engine.AskProviders: wire.GetProviders,
+	engine.AskStore: wire.PutValue, engine.AskAnnounce: wire.FindNode,
 }
 
 // appendToken appends one line of multistream-select.
@@ -233,24 +288,26 @@ func (s *stream) agree(proto protocol.ID) error {
 	return nil
 }
 
-// answer reads the answer to FIND_NODE.
-func (s *stream) answer() ([]*contact.Info, error) {
-	body, err := wire.ReadFrame(s.in, nil, params.MaxAnswer)
+// answer reads the answer to what was asked.
+func (s *stream) answer(a *attempt) (m wire.Message, err error) {
+	limits, most := wire.AnswerLimits(), params.MaxAnswer
+	if answerTypes[a.ask] != wire.FindNode {
+		limits, most = wire.RecordLimits(), params.MaxMessage
+	}
+	body, err := wire.ReadFrame(s.in, nil, most)
 	if err != nil {
-		return nil, err
+		return m, err
 	}
-	m, err := wire.Decode(body, wire.AnswerLimits())
-	if err != nil {
-		return nil, err
+	if m, err = wire.Decode(body, limits); err != nil {
+		return m, err
 	}
-	if m.Type != wire.FindNode {
-		return nil, fmt.Errorf("%w: %s in answer to FIND_NODE", errGarbage, m.Type)
+	if m.Type != answerTypes[a.ask] {
+		return m, fmt.Errorf("%w: %s in answer to %s", errGarbage, m.Type, a.ask)
 	}
-	closer := make([]*contact.Info, len(m.Closer))
-	for i, p := range m.Closer {
-		closer[i] = p.Contact
+	if a.ask == engine.AskStore && (m.Record == nil || !bytes.Equal(m.Record.Value, a.record.Value)) {
+		return m, fmt.Errorf("%w: the value was not stored as it is", errGarbage)
 	}
-	return closer, nil
+	return m, nil
 }
 
 // idleStreams keeps one stream per peer for its next request.

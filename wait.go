@@ -18,13 +18,21 @@ import (
 // channel that has room for it.
 type waiters struct {
 	mu     sync.Mutex
-	of     map[engine.OpID]chan engine.Result
+	of     map[engine.OpID]waiter
 	closed bool
 }
 
-func newWaiters() *waiters { return &waiters{of: make(map[engine.OpID]chan engine.Result)} }
+// waiter is one caller: where its result goes, and who hears meanwhile what
+// the operation does and finds. Hear runs on the engine's goroutine and must
+// not block; it is not called any more once the caller is forgotten.
+type waiter struct {
+	end  chan engine.Result
+	hear func(engine.Fact)
+}
 
-func (w *waiters) add(op engine.OpID) (<-chan engine.Result, error) {
+func newWaiters() *waiters { return &waiters{of: make(map[engine.OpID]waiter)} }
+
+func (w *waiters) add(op engine.OpID, hear func(engine.Fact)) (<-chan engine.Result, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	switch {
@@ -34,15 +42,24 @@ func (w *waiters) add(op engine.OpID) (<-chan engine.Result, error) {
 		return nil, ErrOverloaded
 	}
 	ch := make(chan engine.Result, 1)
-	w.of[op] = ch
+	w.of[op] = waiter{ch, hear}
 	return ch, nil
+}
+
+// tell hands a fact to the caller of its operation.
+func (w *waiters) tell(op engine.OpID, f engine.Fact) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if c := w.of[op]; c.hear != nil {
+		c.hear(f)
+	}
 }
 
 func (w *waiters) end(op engine.OpID, r engine.Result) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if ch := w.of[op]; ch != nil {
-		ch <- r
+	if c, waits := w.of[op]; waits {
+		c.end <- r
 		delete(w.of, op)
 	}
 }
@@ -58,8 +75,8 @@ func (w *waiters) close(at mono.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.closed = true
-	for op, ch := range w.of {
-		ch <- engine.Result{Outcome: engine.Stopped, Started: at, Ended: at, Bound: at}
+	for op, c := range w.of {
+		c.end <- engine.Result{Outcome: engine.Stopped, Started: at, Ended: at, Bound: at}
 		delete(w.of, op)
 	}
 }
@@ -80,11 +97,18 @@ func lead(ctx context.Context, left time.Duration) time.Duration {
 // its deadline is the engine's. The timer here is for an engine that breaks
 // its promise; a caller is not made to pay for that.
 func (d *DHT) run(ctx context.Context, op Op, event func(engine.OpID, mono.Time) engine.Event) (engine.Result, error) {
+	return d.runHeard(ctx, op, nil, event)
+}
+
+// runHeard is run with somebody who hears what the operation does and finds.
+func (d *DHT) runHeard(ctx context.Context, op Op, hear func(engine.Fact),
+	event func(engine.OpID, mono.Time) engine.Event,
+) (engine.Result, error) {
 	if err := ctx.Err(); err != nil {
 		return engine.Result{}, err
 	}
 	id := d.nextOp()
-	end, err := d.waiters.add(id)
+	end, err := d.waiters.add(id, hear)
 	if err != nil {
 		return engine.Result{}, err
 	}

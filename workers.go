@@ -13,6 +13,7 @@ import (
 	"github.com/waymark-dht/waymark/core/engine"
 	"github.com/waymark-dht/waymark/core/mono"
 	"github.com/waymark-dht/waymark/core/params"
+	"github.com/waymark-dht/waymark/core/record"
 )
 
 // workers carry out the engine's requests, each on a goroutine of its own.
@@ -45,9 +46,13 @@ type attempt struct {
 	id       engine.AttemptID
 	peer     peer.ID // empty for a name
 	to       *contact.Info
+	ask      engine.Ask
 	key      []byte
+	record   *record.Record
+	more     [][]byte
 	seed     bool
 	name     string
+	values   [][]byte // what a validator is to compare; nil for everything else
 	deadline mono.Time
 	began    time.Time
 	until    time.Time // the deadline for package net
@@ -73,8 +78,23 @@ func newWorkers(d *DHT) *workers {
 
 // send asks a peer.
 func (w *workers) send(e engine.Send) {
-	a := &attempt{id: e.Attempt, peer: peer.ID(e.To.ID), to: e.To, key: e.Key, seed: e.Seed, deadline: e.Deadline}
-	w.start(a, w.exchange)
+	w.start(&attempt{
+		id: e.Attempt, peer: peer.ID(e.To.ID), to: e.To, ask: e.Ask, key: e.Key, record: e.Record, more: e.More,
+		seed: e.Seed, deadline: e.Deadline,
+	}, w.exchange)
+}
+
+// choose has a validator compare values.
+func (w *workers) choose(e engine.Choose) {
+	w.start(&attempt{id: e.Attempt, key: e.Key, values: e.Values, deadline: e.Deadline}, w.compare)
+}
+
+func (w *workers) compare(a *attempt) engine.Event {
+	best, err := w.shelf.rules.best(a.key, a.values)
+	if err != nil {
+		best = -1
+	}
+	return engine.Chosen{Attempt: a.id, Best: best}
 }
 
 // resolve looks a name up.
@@ -154,10 +174,18 @@ func (w *workers) expired(now mono.Time) (events []engine.Event) {
 		}
 		delete(w.due, id)
 		a.cancel()
-		how, detail := a.timedOut(w.cfg.DialWatch)
-		events = append(events, a.failed(w.doubt.excuse(a, how, detail)))
+		events = append(events, w.late(a))
 	}
 	return events
+}
+
+// late is the outcome of an attempt whose deadline has come.
+func (w *workers) late(a *attempt) engine.Event {
+	if a.to == nil {
+		return a.failed(contact.Silent, "no answer in time")
+	}
+	how, detail := a.timedOut(w.cfg.DialWatch)
+	return a.failed(w.doubt.excuse(a, how, detail))
 }
 
 // hasten moves the deadline of an attempt forward.
@@ -319,6 +347,9 @@ func (a *attempt) whom() string { return string(a.peer) + a.name }
 
 // failed is the outcome of an attempt that got nowhere.
 func (a *attempt) failed(f contact.Failure, detail string) engine.Event {
+	if a.values != nil {
+		return engine.Chosen{Attempt: a.id, Best: -1}
+	}
 	if a.name != "" {
 		return engine.Resolved{Attempt: a.id, Err: detail}
 	}

@@ -7,11 +7,13 @@ import "github.com/waymark-dht/waymark/core/params"
 // What is over a limit is evicted, not refused, or whoever came first would
 // hold the store for ever. Over a peer's limit goes the oldest of that peer;
 // over a key's limit the oldest of that key; over the total the oldest of the
-// peer that has most, so that a flood evicts itself.
+// peer that has most, so that a flood evicts itself; and where there are too
+// many peers, one that was not heard of for longest goes with all it has.
 type Limits struct {
 	Providers        int // records in all; params.StoreProviders
 	ProvidersPerKey  int // params.StoreProvidersPerKey
 	ProvidersPerPeer int // params.StoreProvidersPerPeer
+	ProviderPeers    int // peers that have provider records; params.StoreProviderPeers
 	Values           int // params.StoreValues
 	ValuesPerPeer    int // values that one peer brought; params.StoreValuesPerPeer
 	ValueBytes       int // keys and values together; params.StoreValueBytes
@@ -23,6 +25,7 @@ func (l Limits) OrDefault() Limits {
 		Providers:        or(l.Providers, params.StoreProviders),
 		ProvidersPerKey:  or(l.ProvidersPerKey, params.StoreProvidersPerKey),
 		ProvidersPerPeer: or(l.ProvidersPerPeer, params.StoreProvidersPerPeer),
+		ProviderPeers:    or(l.ProviderPeers, params.StoreProviderPeers),
 		Values:           or(l.Values, params.StoreValues),
 		ValuesPerPeer:    or(l.ValuesPerPeer, params.StoreValuesPerPeer),
 		ValueBytes:       or(l.ValueBytes, params.StoreValueBytes),

@@ -11,6 +11,7 @@ import (
 
 	"github.com/waymark-dht/waymark/core/contact"
 	"github.com/waymark-dht/waymark/core/mono"
+	"github.com/waymark-dht/waymark/core/params"
 	"github.com/waymark-dht/waymark/core/record"
 )
 
@@ -23,6 +24,9 @@ var (
 	ErrFull = errors.New("store: full")
 	// ErrClosed: the store was closed.
 	ErrClosed = errors.New("store: closed")
+	// ErrKey: a key is empty or too long, or a provider has no ID. It can never
+	// be stored.
+	ErrKey = errors.New("store: not a key")
 	// ErrCorrupt: what is stored cannot be read; it is not served.
 	ErrCorrupt = errors.New("store: corrupt")
 )
@@ -50,6 +54,14 @@ type Providers interface {
 	ProvidersOf(ctx context.Context, key []byte, now mono.Wall, max int) ([]record.Provider, error)
 	// RemoveProvider forgets that a peer provides a key; no error if it is not there.
 	RemoveProvider(ctx context.Context, key []byte, peer contact.ID) error
+}
+
+// CheckProvider returns ErrKey for a provider record that no engine takes.
+func CheckProvider(p record.Provider) error {
+	if len(p.Key) == 0 || len(p.Key) > params.MaxProviderKey || p.Peer == nil || p.Peer.ID == "" {
+		return ErrKey
+	}
+	return nil
 }
 
 // Blobs keeps a few named pieces of state: the routing table, the schedule of

@@ -154,6 +154,7 @@ type (
 		Took    time.Duration
 		Named   int // peers in its answer
 		Fresh   int // of them new to the operation
+		Closer  []*contact.Info
 	}
 
 	// Progressed is one step of an operation, in the field's words: Count

@@ -315,17 +315,17 @@ func (e *Engine) withdraw(id AttemptID, why contact.Failure) {
 		return
 	}
 	e.effects = append(e.effects, Abort{Attempt: id})
-	e.tell(id, a, why, "", 0, 0)
+	e.tell(id, a, why, "", nil)
 	e.release(a)
 }
 
 // tell states the fact that a request ended.
-func (e *Engine) tell(id AttemptID, a attempt, how contact.Failure, detail string, named, fresh int) {
+func (e *Engine) tell(id AttemptID, a attempt, how contact.Failure, detail string, closer []*contact.Info) {
 	if e.cfg.Terse || a.peer == 0 || a.op == 0 {
 		return
 	}
 	e.facts = append(e.facts, RequestEnded{
 		At: e.now.Mono, Op: a.op, Attempt: id, Peer: e.book.Info(a.peer), Failure: how,
-		Detail: detail, Took: e.now.Mono.Sub(a.sent), Named: named, Fresh: fresh,
+		Detail: detail, Took: e.now.Mono.Sub(a.sent), Named: len(closer), Closer: closer,
 	})
 }

@@ -24,7 +24,7 @@ func (e *Engine) answered(ev Answered) {
 	}
 	o := e.byID[a.op]
 	if o.store != nil {
-		e.tell(ev.Attempt, a, contact.None, "", len(ev.Closer), 0)
+		e.tell(ev.Attempt, a, contact.None, "", ev.Closer)
 		e.storeAnswered(o, ev.Attempt, a)
 		return
 	}
@@ -36,16 +36,16 @@ func (e *Engine) answered(ev Answered) {
 			o.found = e.book.Info(a.peer)
 		}
 		told := len(e.facts)
-		e.tell(ev.Attempt, a, contact.None, ev.Refused, len(ev.Closer), 0)
+		e.tell(ev.Attempt, a, contact.None, ev.Refused, ev.Closer)
 		e.amend(told, e.walkAnswered(o, a, named))
 	case o.plan != nil:
 		o.stats.Requests++
 		o.stats.Successes++
-		e.tell(ev.Attempt, a, contact.None, "", len(ev.Closer), 0)
+		e.tell(ev.Attempt, a, contact.None, "", ev.Closer)
 		e.drivePlan(o, boot.Event{What: boot.Answered, Attempt: boot.Attempt(a.local)})
 	default:
 		o.stats.Successes++
-		e.tell(ev.Attempt, a, contact.None, "", len(ev.Closer), 0)
+		e.tell(ev.Attempt, a, contact.None, "", ev.Closer)
 		e.close(o, Result{Outcome: Found, Found: e.book.Info(a.peer), Stats: o.stats})
 	}
 }
@@ -154,7 +154,7 @@ func (e *Engine) failed(ev Failed) {
 	if a.peer != 0 && ev.Failure.Blames() && !(a.store && ev.Failure.Refuses()) {
 		e.blame(a)
 	}
-	e.tell(ev.Attempt, a, ev.Failure, ev.Detail, 0, 0)
+	e.tell(ev.Attempt, a, ev.Failure, ev.Detail, nil)
 	if a.op == 0 {
 		return
 	}

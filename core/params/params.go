@@ -226,9 +226,11 @@ const (
 	// MaxMessage is the greatest frame of /ipfs/kad/1.0.0 (4 MiB, go-libp2p's
 	// network.MessageSizeMax), for answers that carry records.
 	MaxMessage = 4 << 20
-	// MaxRequest is the greatest inbound FIND_NODE or PING: 64 KiB, against
-	// the 40 bytes of an honest one, so that padding for privacy still fits.
-	MaxRequest = 64 << 10
+	// MaxRequest is the greatest inbound request: 256 KiB, for a PUT_VALUE; an
+	// IPNS record has at most 10 KiB, an honest FIND_NODE 40 bytes. On every
+	// one of StreamsTotal streams it is half a gigabyte, and each stranger has
+	// StreamsPerPeer of them.
+	MaxRequest = 256 << 10
 	// MaxAnswer is the greatest answer to a FIND_NODE or PING that is read.
 	// k+1 peers with the 8 KiB of addresses that go-libp2p-kad-dht sends of
 	// each make 170 KiB; an honest answer above MaxRequest does occur.
@@ -280,6 +282,30 @@ const (
 	// ChooseDeadline is what a validator may take to compare values. A
 	// signature takes a tenth of a millisecond; the rest is for a busy machine.
 	ChooseDeadline = HardMax
+	// ValueAge and ProviderAge are how long a value and a provider record are
+	// served after they came: 48 hours, as all deployed servers do.
+	ValueAge    = 48 * time.Hour
+	ProviderAge = 48 * time.Hour
+	// ProvidersServed is how many providers of a key the store is asked for;
+	// the answer holds as many of them as fit into MaxAnswer.
+	ProvidersServed = 1000
+	// StoreCalls and StoreDeadline bound what a store that blocks can hold up:
+	// so many goroutines, and each request for so long, which is as long as
+	// others wait for the answer.
+	StoreCalls    = 64
+	StoreDeadline = HardMax
+	// Agreement is how many of the k closest have to give the same best value
+	// for a get to end, unless its caller wants another quorum: more than half.
+	Agreement = K/2 + 1
+	// MaxValue is the longest value that can be put: what is left of
+	// MaxRequest for it, with a key and a date.
+	MaxValue = MaxRequest - 4<<10
+	// ProvideWidth is how many keys ProvideMany announces at a time: each has
+	// at least MinShare of the node's places, and others want some too.
+	ProvideWidth = 16
+	// QueryEvents is how many of go-libp2p's query events a reader may fall
+	// behind: two for each of the requests of a lookup.
+	QueryEvents = 2 * MaxPeers
 	// MaxProvidersFound is how many providers one search tells of: three times
 	// what anybody fetches from, and few enough to keep their IDs in mind.
 	MaxProvidersFound = 1000

@@ -12,6 +12,10 @@ const (
 	// StoreProvidersPerKey caps the providers of one key, of which an answer
 	// carries some hundred: more of them give a finder no better choice.
 	StoreProvidersPerKey = 1 << 10
+	// StoreProviderPeers caps the peers that have provider records, each with
+	// its addresses (some 500 bytes): five times the servers of the largest
+	// network, so that a crowd of invented ones cannot fill the memory.
+	StoreProviderPeers = 1 << 17
 	// StoreValues, StoreValuesPerPeer and StoreValueBytes cap values. An IPNS
 	// record has some 400 bytes and at most 10 KiB.
 	StoreValues        = 1 << 17

@@ -32,7 +32,9 @@ func (s *shelf) PutValue(r *record.Record, from contact.ID) error {
 	return s.err
 }
 
-func (s *shelf) Providers(key []byte) ([]*contact.Info, error) { return s.providers[string(key)], s.err }
+func (s *shelf) Providers(key []byte) ([]*contact.Info, error) {
+	return s.providers[string(key)], s.err
+}
 
 func (s *shelf) AddProvider(key []byte, p *contact.Info) error {
 	s.providers[string(key)] = append(s.providers[string(key)], p)

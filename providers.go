@@ -1,0 +1,170 @@
+package waymark
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/ipfs/go-cid"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/multiformats/go-multihash"
+
+	"github.com/waymark-dht/waymark/core/contact"
+	"github.com/waymark-dht/waymark/core/engine"
+	"github.com/waymark-dht/waymark/core/mono"
+	"github.com/waymark-dht/waymark/core/params"
+)
+
+// Provide stores that this node provides what a CID names and, if announce,
+// tells the peers closest to its multihash. It is [DHT.Announce] for
+// go-libp2p's routing.Routing.
+func (d *DHT) Provide(ctx context.Context, c cid.Cid, announce bool) error {
+	if !c.Defined() {
+		return badConfig("an undefined CID has no multihash to provide")
+	}
+	if err := d.provideHere(ctx, c.Hash()); err != nil || !announce {
+		return err
+	}
+	_, err := d.announce(ctx, c.Hash())
+	return err
+}
+
+// Announce tells the peers closest to a key that this node provides it, and
+// says who took the record. The key is a multihash, of 1 to
+// params.MaxProviderKey bytes. Nobody is an error: ErrNotStored, or ErrNoPeers
+// if nobody was found.
+func (d *DHT) Announce(ctx context.Context, key multihash.Multihash) (Stored, error) {
+	if err := d.provideHere(ctx, key); err != nil {
+		return Stored{}, err
+	}
+	return d.announce(ctx, key)
+}
+
+func (d *DHT) announce(ctx context.Context, key []byte) (Stored, error) {
+	return d.storing(ctx, OpProvide, func(op engine.OpID, deadline mono.Time) engine.Event {
+		return engine.StartProvide{Op: op, Key: key, Deadline: deadline, Paths: d.cfg.Paths}
+	})
+}
+
+// provideHere stores that this node provides a key.
+func (d *DHT) provideHere(ctx context.Context, key []byte) error {
+	if len(key) == 0 || len(key) > params.MaxProviderKey {
+		return badConfig("a key of %d bytes; a multihash has 1 to %d", len(key), params.MaxProviderKey)
+	}
+	return d.shelf.add(ctx, key, d.self.Load())
+}
+
+// ProvideMany announces many keys. It ends with the first error that has to do
+// with the caller, and otherwise with how many keys nobody took.
+func (d *DHT) ProvideMany(ctx context.Context, keys []multihash.Multihash) error {
+	var (
+		wg     sync.WaitGroup
+		mu     sync.Mutex
+		failed int
+		last   error
+	)
+	places := make(chan struct{}, params.ProvideWidth)
+	for _, key := range keys {
+		if ctx.Err() != nil {
+			break
+		}
+		places <- struct{}{} // an announcement ends by itself
+		wg.Go(func() {
+			defer func() { <-places }()
+			if _, err := d.Announce(ctx, key); err != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				failed, last = failed+1, err
+			}
+		})
+	}
+	wg.Wait()
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case failed > 0:
+		return fmt.Errorf("%d of %d keys were not announced, the last: %w", failed, len(keys), last)
+	}
+	return nil
+}
+
+// FindProviders returns who provides what a CID names, all that the closest
+// peers know of, at most params.MaxProvidersFound. ErrNotFound means that they
+// were asked and know of none.
+func (d *DHT) FindProviders(ctx context.Context, c cid.Cid) ([]peer.AddrInfo, error) {
+	if !c.Defined() {
+		return nil, badConfig("an undefined CID has no providers")
+	}
+	var found []peer.AddrInfo
+	err := d.findProviders(ctx, c.Hash(), 0, func(p peer.AddrInfo) { found = append(found, p) })
+	if err == nil && len(found) == 0 {
+		err = ErrNotFound
+	}
+	return found, err
+}
+
+// FindProvidersAsync streams who provides what a CID names, each once, until
+// count of them are found; 0 is as many as there are. It returns at once. The
+// channel is closed when the search has ended, by itself or with the context;
+// it has room for all of them, so that nobody waits for who does not read.
+func (d *DHT) FindProvidersAsync(ctx context.Context, c cid.Cid, count int) <-chan peer.AddrInfo {
+	if !c.Defined() || count < 0 {
+		out := make(chan peer.AddrInfo)
+		close(out)
+		return out
+	}
+	if count == 0 || count > params.MaxProvidersFound {
+		count = params.MaxProvidersFound
+	}
+	out := make(chan peer.AddrInfo, count)
+	go func() {
+		defer close(out)
+		_ = d.findProviders(ctx, c.Hash(), count, func(p peer.AddrInfo) { out <- p })
+	}()
+	return out
+}
+
+// findProviders runs a search and hands on each provider once, at most count;
+// 0 is params.MaxProvidersFound. Found runs on the engine's goroutine, or on
+// this one.
+func (d *DHT) findProviders(ctx context.Context, key []byte, count int, found func(peer.AddrInfo)) error {
+	if count == 0 {
+		count = params.MaxProvidersFound
+	}
+	seen := make(map[contact.ID]bool)
+	tell := func(c *contact.Info) {
+		if !seen[c.ID] && len(seen) < count {
+			seen[c.ID] = true
+			found(d.known.addrInfo(c))
+		}
+	}
+	here, _ := d.shelf.providers(ctx, key, count) // a store that fails or blocks is as good as empty
+	for _, p := range here {
+		tell(p.Peer)
+	}
+	if len(seen) >= count {
+		return nil
+	}
+	publish, done := d.queryEvents(ctx)
+	defer done()
+	hear := func(f engine.Fact) {
+		if p, is := f.(engine.ProviderFound); is {
+			tell(p.Provider)
+		}
+		publish(f)
+	}
+	limit := count
+	if count == params.MaxProvidersFound {
+		limit = 0
+	}
+	r, err := d.runHeard(ctx, OpFindProviders, hear, func(op engine.OpID, deadline mono.Time) engine.Event {
+		return engine.StartFindProviders{Op: op, Key: key, Limit: limit, Deadline: deadline, Paths: d.cfg.Paths}
+	})
+	if err == nil {
+		err = failure(r.Outcome, len(seen))
+	}
+	if len(seen) > 0 && ctx.Err() == nil {
+		err = nil
+	}
+	return err
+}

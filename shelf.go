@@ -1,0 +1,188 @@
+package waymark
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/waymark-dht/waymark/core/contact"
+	"github.com/waymark-dht/waymark/core/mono"
+	"github.com/waymark-dht/waymark/core/params"
+	"github.com/waymark-dht/waymark/core/record"
+	"github.com/waymark-dht/waymark/store"
+)
+
+// shelf is what the node stores for others and for itself: a store, the rules
+// of what may be in it, and a limit on the calls into it, for a store may block
+// for as long as its disk does.
+type shelf struct {
+	store store.Store
+	rules rules
+	hooks Approve
+	keep  policy
+	self  peer.ID
+	wall  func() mono.Wall
+	calls chan struct{} // one for each call under way
+	base  context.Context
+	halt  context.CancelFunc
+}
+
+func newShelf(d *DHT) *shelf {
+	s := &shelf{
+		store: d.cfg.Store, rules: d.cfg.Validators, hooks: d.cfg.Approve, keep: d.policy,
+		self: d.host.ID(), wall: func() mono.Wall { return d.time.now().Wall },
+		calls: make(chan struct{}, params.StoreCalls),
+	}
+	s.base, s.halt = context.WithCancel(context.Background())
+	return s
+}
+
+// errBusy: the store has as many calls under way as it may have. It blocks, or
+// the node is asked for more than its disk can do.
+var errBusy = errors.New("the store is busy")
+
+// guard makes one call into the store and waits for it no longer than
+// params.StoreDeadline. A call that goes on after that keeps its place.
+func guard[T any](s *shelf, ctx context.Context, call func(context.Context) (T, error)) (T, error) {
+	var none T
+	select {
+	case s.calls <- struct{}{}:
+	default:
+		return none, errBusy
+	}
+	ctx, cancel := context.WithTimeout(ctx, params.StoreDeadline)
+	defer cancel()
+	defer context.AfterFunc(s.base, cancel)()
+	type outcome struct {
+		got T
+		err error
+	}
+	done := make(chan outcome, 1)
+	go func() {
+		defer func() { <-s.calls }()
+		got, err := call(ctx)
+		done <- outcome{got, err}
+	}()
+	select {
+	case o := <-done:
+		return o.got, o.err
+	case <-ctx.Done():
+		return none, fmt.Errorf("the store did not answer: %w", ctx.Err())
+	}
+}
+
+// guarded is guard for a call that returns nothing.
+func guarded(s *shelf, ctx context.Context, call func(context.Context) error) error {
+	_, err := guard(s, ctx, func(ctx context.Context) (struct{}, error) { return struct{}{}, call(ctx) })
+	return err
+}
+
+// value returns what is stored under a key and not too old to be served, or nil.
+func (s *shelf) value(ctx context.Context, key []byte) (*record.Record, error) {
+	r, err := guard(s, ctx, func(ctx context.Context) (record.Record, error) { return s.store.Value(ctx, key) })
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case time.Duration(s.wall()-received(&r)) > params.ValueAge:
+		return nil, nil
+	}
+	return &r, nil
+}
+
+// put stores a record that is valid, if what is there is not better. Its date
+// of arrival is ours, whatever it says. KAD-13.2.
+func (s *shelf) put(ctx context.Context, r record.Record) error {
+	if err := s.rules.check(r.Key, r.Value); err != nil {
+		return err
+	}
+	have, err := s.value(ctx, r.Key)
+	if err != nil {
+		return err
+	}
+	if have != nil {
+		if best, err := s.rules.best(r.Key, [][]byte{r.Value, have.Value}); err != nil || best != 0 {
+			return fmt.Errorf("%w under %s", ErrOlder, readable(r.Key))
+		}
+	}
+	now := s.wall()
+	r.TimeReceived = now.Time().Format(time.RFC3339Nano)
+	keep := params.ValueAge
+	if r.TTL > 0 {
+		keep = min(keep, time.Duration(r.TTL)*time.Second)
+	}
+	r.Key, r.Value = slices.Clone(r.Key), slices.Clone(r.Value)
+	return guarded(s, ctx, func(ctx context.Context) error { return s.store.PutValue(ctx, r, now+mono.Wall(keep)) })
+}
+
+// providers returns who provides a key, those that said so last first.
+func (s *shelf) providers(ctx context.Context, key []byte, limit int) ([]record.Provider, error) {
+	return guard(s, ctx, func(ctx context.Context) ([]record.Provider, error) {
+		return s.store.ProvidersOf(ctx, key, s.wall(), limit)
+	})
+}
+
+// add stores that a peer provides a key.
+func (s *shelf) add(ctx context.Context, key []byte, p *contact.Info) error {
+	now := s.wall()
+	rec := record.Provider{Key: slices.Clone(key), Peer: p, Received: now}
+	return guarded(s, ctx, func(ctx context.Context) error {
+		return s.store.AddProvider(ctx, rec, now+mono.Wall(params.ProviderAge))
+	})
+}
+
+// received is when a record came, by its own date, or never if it has none.
+func received(r *record.Record) mono.Wall {
+	t, err := time.Parse(time.RFC3339Nano, r.TimeReceived)
+	if err != nil {
+		return 0
+	}
+	return mono.WallOf(t)
+}
+
+// readable is a key as an error may quote it.
+func readable(key []byte) string { return fmt.Sprintf("%.64q", key) }
+
+// What the server sees of the shelf: core/server's Values and Providers.
+
+// Value implements server.Values.
+func (s *shelf) Value(key []byte) (*record.Record, error) { return s.value(s.base, key) }
+
+// PutValue implements server.Values.
+func (s *shelf) PutValue(r *record.Record, from contact.ID) error {
+	if s.hooks.Record != nil {
+		if err := s.hooks.Record(peer.ID(from), string(r.Key), r.Value); err != nil {
+			return err
+		}
+	}
+	return s.put(s.base, *r)
+}
+
+// Providers implements server.Providers.
+func (s *shelf) Providers(key []byte) ([]*contact.Info, error) {
+	found, err := s.providers(s.base, key, params.ProvidersServed)
+	if err != nil {
+		return nil, err
+	}
+	infos := make([]*contact.Info, 0, len(found))
+	for _, p := range found {
+		infos = append(infos, p.Peer)
+	}
+	return infos, nil
+}
+
+// AddProvider implements server.Providers.
+func (s *shelf) AddProvider(key []byte, p *contact.Info) error {
+	if s.hooks.Provider != nil {
+		if err := s.hooks.Provider(peer.ID(p.ID), key); err != nil {
+			return err
+		}
+	}
+	kept := s.keep.addrs(p.Addrs)
+	return s.add(s.base, key, contact.New(p.ID, kept...))
+}

@@ -1,0 +1,166 @@
+package memory
+
+import "github.com/waymark-dht/waymark/core/contact"
+
+// owners knows the peers whose records are kept: each once, with its records
+// in the order in which they came, and who has most. All of it takes constant time.
+type owners struct {
+	slots slab[owner]
+	byID  map[contact.ID]uint32
+	links func(entry uint32) *link // where an entry keeps its place in its owner's list
+	ranks []uint32                 // by number of entries: the first of the owners that have so many
+	hand  uint32                   // where the search for one that was not heard of goes on
+}
+
+// owner is one peer.
+type owner struct {
+	info           *contact.Info
+	count          uint32
+	oldest, newest uint32 // its entries
+	before, after  uint32 // owners of the same rank; before is circular
+	heard          bool   // since the hand passed
+}
+
+// link is the place of an entry in its owner's list.
+type link struct{ before, after uint32 }
+
+func newOwners(links func(uint32) *link) owners {
+	return owners{byID: map[contact.ID]uint32{}, links: links}
+}
+
+// intern returns the reference of a peer; what it says of itself now replaces
+// what it said before, unless it says nothing.
+func (o *owners) intern(info *contact.Info) uint32 {
+	ref, ok := o.byID[info.ID]
+	if !ok {
+		ref = o.slots.take()
+		o.byID[info.ID] = ref
+		o.slots.at(ref).info = info
+	}
+	w := o.slots.at(ref)
+	w.heard = true
+	if w.info != info && len(info.Addrs) > 0 {
+		w.info = info
+	}
+	return ref
+}
+
+// push appends an entry to an owner's list.
+func (o *owners) push(ref, entry uint32) {
+	o.enlist(ref, entry)
+	o.rerank(ref, +1)
+}
+
+// pull takes an entry out of an owner's list, and forgets an owner that has no
+// other.
+func (o *owners) pull(ref, entry uint32) {
+	o.delist(ref, entry)
+	o.rerank(ref, -1)
+	if w := o.slots.at(ref); w.count == 0 {
+		delete(o.byID, w.info.ID)
+		o.slots.give(ref)
+	}
+}
+
+// renew makes an entry the newest of its owner.
+func (o *owners) renew(ref, entry uint32) {
+	if o.slots.at(ref).newest != entry {
+		o.delist(ref, entry)
+		o.enlist(ref, entry)
+	}
+}
+
+func (o *owners) enlist(ref, entry uint32) {
+	w := o.slots.at(ref)
+	*o.links(entry) = link{before: w.newest}
+	if w.newest != 0 {
+		o.links(w.newest).after = entry
+	} else {
+		w.oldest = entry
+	}
+	w.newest = entry
+}
+
+func (o *owners) delist(ref, entry uint32) {
+	w, l := o.slots.at(ref), *o.links(entry)
+	if l.before != 0 {
+		o.links(l.before).after = l.after
+	} else {
+		w.oldest = l.after
+	}
+	if l.after != 0 {
+		o.links(l.after).before = l.before
+	} else {
+		w.newest = l.before
+	}
+}
+
+// rerank moves an owner to the rank above or below, behind those that are there.
+func (o *owners) rerank(ref uint32, by int) {
+	w := o.slots.at(ref)
+	if w.count > 0 {
+		o.leave(ref)
+	}
+	w.count = uint32(int(w.count) + by)
+	for int(w.count) >= len(o.ranks) {
+		o.ranks = append(o.ranks, 0)
+	}
+	if w.count > 0 {
+		o.enter(ref)
+	}
+	for n := len(o.ranks); n > 0 && o.ranks[n-1] == 0; n-- {
+		o.ranks = o.ranks[:n-1]
+	}
+}
+
+func (o *owners) enter(ref uint32) {
+	w := o.slots.at(ref)
+	first := o.ranks[w.count]
+	if first == 0 {
+		o.ranks[w.count], w.before, w.after = ref, ref, 0
+		return
+	}
+	f := o.slots.at(first)
+	w.before, w.after = f.before, 0
+	o.slots.at(f.before).after = ref
+	f.before = ref
+}
+
+func (o *owners) leave(ref uint32) {
+	w := o.slots.at(ref)
+	first := o.ranks[w.count]
+	if w.after != 0 {
+		o.slots.at(w.after).before = w.before
+	} else if first != ref {
+		o.slots.at(first).before = w.before
+	}
+	if first == ref {
+		o.ranks[w.count] = w.after
+	} else {
+		o.slots.at(w.before).after = w.after
+	}
+}
+
+// greediest returns the owner that has most entries; of several the one that
+// has had so many for longest. Zero if there is none.
+func (o *owners) greediest() uint32 {
+	if len(o.ranks) == 0 {
+		return 0
+	}
+	return o.ranks[len(o.ranks)-1]
+}
+
+// silent returns an owner that was not heard of while the hand went around
+// once. There must be an owner.
+func (o *owners) silent() uint32 {
+	for {
+		if o.hand++; o.hand >= o.slots.used {
+			o.hand = 1
+		}
+		w := o.slots.at(o.hand)
+		if w.info != nil && !w.heard {
+			return o.hand
+		}
+		w.heard = false
+	}
+}
