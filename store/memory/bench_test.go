@@ -22,17 +22,19 @@ type load struct {
 
 func newLoad(n int) *load {
 	l := &load{n: n}
-	for i := range max(20, n/200) {
+	for i := range 20 * max(1, n/4000) { // 200 records each
 		addr := []byte{4, 127, 0, byte(i >> 8), byte(i), 6, 0x0f, 0xa1}
 		l.peers = append(l.peers, contact.New(contact.ID(fmt.Sprintf("\x00\x24\x08\x01\x12\x20%032d", i)), contact.Addr(addr)))
 	}
 	return l
 }
 
-// record returns record i; the same key comes again every n/20 records.
+// record returns record i; the same key comes again every n/20 records, each
+// time by another peer.
 func (l *load) record(i int) record.Provider {
-	k := multihash(i % max(1, l.n/20))
-	return record.Provider{Key: k, Peer: l.peers[(i*7+i/len(l.peers))%len(l.peers)], Received: mono.Wall(i)}
+	keys := l.n / 20
+	peer := i/keys%20*len(l.peers)/20 + i%keys
+	return record.Provider{Key: multihash(i % keys), Peer: l.peers[peer%len(l.peers)], Received: mono.Wall(i)}
 }
 
 func multihash(i int) []byte {

@@ -13,13 +13,12 @@ type keys struct {
 	seed  maphash.Seed
 }
 
-// keySlot is one key and the ends of its list.
+// keySlot is one key and its list.
 type keySlot struct {
-	inline         [inlineKey]byte
-	size           uint8
-	hash           uint32
-	count          uint32
-	newest, oldest uint32
+	inline [inlineKey]byte
+	size   uint8
+	hash   uint32
+	list   refs // its entries, oldest first
 }
 
 // inlineKey is the length up to which a key is kept in its slot: the multihash
@@ -54,12 +53,9 @@ func (s *keys) intern(key []byte) uint32 {
 	return ref
 }
 
-// release counts one provider less, and forgets a key that has no other.
-func (s *keys) release(ref uint32) {
+// forget drops a key that has no provider any more.
+func (s *keys) forget(ref uint32) {
 	k := s.slots.at(ref)
-	if k.count--; k.count > 0 {
-		return
-	}
 	s.index.remove(k.hash, ref)
 	delete(s.long, ref)
 	s.slots.give(ref)

@@ -2,6 +2,7 @@ package memory
 
 import (
 	"hash/maphash"
+	"slices"
 
 	"github.com/waymark-dht/waymark/core/contact"
 	"github.com/waymark-dht/waymark/core/mono"
@@ -11,15 +12,16 @@ import (
 )
 
 // providers are the provider records. Each is an entry of 40 bytes without a
-// pointer, in two lists: of its key, newest first, and of its peer, oldest
-// first. To find one by key and peer takes a hash, whatever the key's list is
-// long. Not safe for concurrent use.
+// pointer, in two lists: of its key and of its peer, both oldest first. To find
+// one by key and peer takes a hash, however long the key's list is. Not safe for
+// concurrent use.
 type providers struct {
 	limits  store.Limits
 	dropped func(key []byte, peer contact.ID)
 	entries slab[entry]
 	pairs   index // entries by key and peer
 	keys    keys
+	lists   blocks // the entries of each key
 	peers   owners
 	salt    uint64
 }
@@ -28,11 +30,12 @@ type providers struct {
 type entry struct {
 	received, expires mono.Wall
 	key, peer         uint32
-	newer, older      uint32 // in the list of its key
 	byPeer            link
+	renewed           bool // since it became the newest of its peer
 }
 
 func newProviders(limits store.Limits, dropped func([]byte, contact.ID)) *providers {
+	limits.ProvidersPerKey = min(limits.ProvidersPerKey, longest-1)
 	x := &providers{limits: limits, dropped: dropped, keys: newKeys(), salt: maphash.Bytes(maphash.MakeSeed(), nil)}
 	x.peers = newOwners(func(e uint32) *link { return &x.entries.at(e).byPeer })
 	return x
@@ -60,13 +63,12 @@ func (x *providers) add(p record.Provider, expires mono.Wall) {
 	ref := x.find(key, peer)
 	if ref != 0 {
 		x.unlink(ref)
-		x.peers.renew(peer, ref)
+		x.entries.at(ref).renewed = true
 	} else {
 		ref = x.entries.take()
 		x.pairs.insert(x.pair(key, peer), ref)
 		x.entries.at(ref).key, x.entries.at(ref).peer = key, peer
 		x.peers.push(peer, ref)
-		x.keys.slots.at(key).count++
 	}
 	e := x.entries.at(ref)
 	e.received, e.expires = p.Received, expires
@@ -84,14 +86,14 @@ func clip(info *contact.Info) *contact.Info {
 
 // trim evicts what one added record has put over a limit.
 func (x *providers) trim(key, peer uint32) {
-	if k := x.keys.slots.at(key); int(k.count) > x.limits.ProvidersPerKey {
-		x.evict(k.oldest)
+	if k := x.keys.slots.at(key); int(k.list.count) > x.limits.ProvidersPerKey {
+		x.evict(x.lists.of(k.list)[0])
 	}
 	if w := x.peers.slots.at(peer); int(w.count) > x.limits.ProvidersPerPeer {
-		x.evict(w.oldest)
+		x.evict(x.stale(peer))
 	}
 	if x.entries.len() > x.limits.Providers {
-		x.evict(x.peers.slots.at(x.peers.greediest()).oldest)
+		x.evict(x.stale(x.peers.greediest()))
 	}
 	if len(x.peers.byID) > x.limits.ProviderPeers {
 		silent := x.peers.silent()
@@ -101,41 +103,36 @@ func (x *providers) trim(key, peer uint32) {
 	}
 }
 
+// stale returns the oldest record of a peer. One that was renewed is moved to
+// the end when it is met here, not when it is renewed, which is far more often.
+func (x *providers) stale(peer uint32) uint32 {
+	for {
+		ref := x.peers.slots.at(peer).oldest
+		e := x.entries.at(ref)
+		if !e.renewed {
+			return ref
+		}
+		e.renewed = false
+		x.peers.renew(peer, ref)
+	}
+}
+
 // link puts an entry into the list of its key. Records mostly come in the order
 // of their dates, so the search for its place mostly ends where it begins.
 func (x *providers) link(ref uint32) {
 	e := x.entries.at(ref)
 	k := x.keys.slots.at(e.key)
-	newer, older := uint32(0), k.newest
-	for older != 0 && x.entries.at(older).received > e.received {
-		newer, older = older, x.entries.at(older).older
+	list := x.lists.of(k.list)
+	at := len(list)
+	for at > 0 && x.entries.at(list[at-1]).received > e.received {
+		at--
 	}
-	e.newer, e.older = newer, older
-	if newer != 0 {
-		x.entries.at(newer).older = ref
-	} else {
-		k.newest = ref
-	}
-	if older != 0 {
-		x.entries.at(older).newer = ref
-	} else {
-		k.oldest = ref
-	}
+	x.lists.insert(&k.list, at, ref)
 }
 
 func (x *providers) unlink(ref uint32) {
-	e := x.entries.at(ref)
-	k := x.keys.slots.at(e.key)
-	if e.newer != 0 {
-		x.entries.at(e.newer).older = e.older
-	} else {
-		k.newest = e.older
-	}
-	if e.older != 0 {
-		x.entries.at(e.older).newer = e.newer
-	} else {
-		k.oldest = e.newer
-	}
+	k := x.keys.slots.at(x.entries.at(ref).key)
+	x.lists.remove(&k.list, slices.Index(x.lists.of(k.list), ref))
 }
 
 // of returns up to max providers of a key that have not expired, newest first.
@@ -144,14 +141,12 @@ func (x *providers) of(key []byte, now mono.Wall, max int) []record.Provider {
 	if ref == 0 || max <= 0 {
 		return nil
 	}
-	k := x.keys.slots.at(ref)
-	found := make([]record.Provider, 0, min(max, int(k.count)))
-	for at := k.newest; at != 0 && len(found) < max; {
-		e := x.entries.at(at)
-		if e.expires > now {
+	list := x.lists.of(x.keys.slots.at(ref).list)
+	found := make([]record.Provider, 0, min(max, len(list)))
+	for i := len(list) - 1; i >= 0 && len(found) < max; i-- {
+		if e := x.entries.at(list[i]); e.expires > now {
 			found = append(found, record.Provider{Key: key, Peer: x.peers.slots.at(e.peer).info, Received: e.received})
 		}
-		at = e.older
 	}
 	return found
 }
@@ -181,7 +176,9 @@ func (x *providers) forget(ref uint32) {
 	x.unlink(ref)
 	x.pairs.remove(x.pair(e.key, e.peer), ref)
 	x.peers.pull(e.peer, ref)
-	x.keys.release(e.key)
+	if x.keys.slots.at(e.key).list.count == 0 {
+		x.keys.forget(e.key)
+	}
 	x.entries.give(ref)
 }
 
