@@ -38,7 +38,7 @@ var (
 // column. The first line that fits a folder holds.
 var Rooms = []Room{
 	// The front door.
-	{Path: ".", Uses: []string{"core/*", "store", "store/memory", "internal/invariant"}, Others: libp2p},
+	{Path: ".", Uses: []string{"core/*", "store", "store/memory", "internal/invariant"}, Others: slices.Concat(libp2p, []string{"github.com/libp2p/go-libp2p-record"})},
 
 	// The ground floor.
 	{Path: "core/params"},
@@ -65,6 +65,7 @@ var Rooms = []Room{
 		"go.etcd.io/bbolt", "github.com/cockroachdb/pebble", "github.com/ipfs/go-datastore",
 	}},
 	{Path: "validate/ipns", Uses: []string{"."}, Others: boxo},
+	{Path: "validate/unsigned"},
 	{Path: "crawl", Uses: []string{"core/*"}},
 	{Path: "delegated", Uses: []string{"."}, Others: slices.Concat(libp2p, boxo)},
 	{Path: "telemetry", Uses: []string{".", "core/*"}, Others: telemetry},
