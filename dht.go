@@ -238,26 +238,54 @@ func (d *DHT) FindPeer(ctx context.Context, id peer.ID) (peer.AddrInfo, error) {
 // and returns how long the answer took. It dials what the host's peerstore
 // knows of the peer.
 func (d *DHT) Ping(ctx context.Context, id peer.ID) (time.Duration, error) {
+	r, err := d.askOne(ctx, id, engine.AskPeers, nil)
+	if err != nil {
+		return 0, err
+	}
+	return r.Ended.Sub(r.Started), nil
+}
+
+// askOne sends one peer one request; the key nil is our own.
+func (d *DHT) askOne(ctx context.Context, id peer.ID, what engine.Ask, key []byte) (engine.Result, error) {
 	if err := id.Validate(); err != nil {
-		return 0, badConfig("peer ID: %v", err)
+		return engine.Result{}, badConfig("peer ID: %v", err)
 	}
 	if id == d.host.ID() {
-		return 0, badConfig("a node cannot ping itself")
+		return engine.Result{}, badConfig("a node cannot ask itself")
 	}
 	to := contactOf(d.host.Peerstore().PeerInfo(id))
 	r, err := d.run(ctx, OpPing, func(op engine.OpID, deadline mono.Time) engine.Event {
-		return engine.StartPing{Op: op, Peer: to, Deadline: deadline}
+		return engine.StartPing{Op: op, Peer: to, Ask: what, Key: key, Deadline: deadline}
 	})
-	switch {
-	case err != nil:
-		return 0, err
-	case r.Stats.Successes == 0:
-		if err := failure(r.Outcome, 1); err != nil && !errors.Is(err, ErrNoPeers) {
-			return 0, err
+	if err == nil && r.Stats.Successes == 0 {
+		if err = failure(r.Outcome, 1); err == nil || errors.Is(err, ErrNoPeers) {
+			err = noAnswer(r.Stats.Failures)
 		}
-		return 0, noAnswer(r.Stats.Failures)
 	}
-	return r.Ended.Sub(r.Started), nil
+	return r, err
+}
+
+// Reply is what one peer answered to one request.
+type Reply struct {
+	Closer    []peer.AddrInfo // peers nearer to the key
+	Providers []peer.AddrInfo // AskProviders: who provides it
+	Value     []byte          // AskValue: what it has, if that is valid
+	Elapsed   time.Duration
+}
+
+// Ask sends one peer one request and returns its answer: engine.AskPeers,
+// AskValue or AskProviders, for a key as GetClosestPeers takes it. Nobody else
+// is asked. It dials what the host's peerstore knows of the peer.
+func (d *DHT) Ask(ctx context.Context, id peer.ID, what engine.Ask, key string) (Reply, error) {
+	if what > engine.AskProviders || key == "" {
+		return Reply{}, badConfig("%v for a key of %d bytes cannot be asked of one peer", what, len(key))
+	}
+	r, err := d.askOne(ctx, id, what, []byte(key))
+	rep := Reply{Closer: infosOf(r.Closest), Providers: infosOf(r.Named), Elapsed: r.Ended.Sub(r.Started)}
+	if r.Value != nil {
+		rep.Value = r.Value.Value
+	}
+	return rep, err
 }
 
 // Admit vouches for a server: it enters the routing table without being asked,

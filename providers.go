@@ -92,14 +92,8 @@ func (d *DHT) ProvideMany(ctx context.Context, keys []multihash.Multihash) error
 // peers know of, at most params.MaxProvidersFound. ErrNotFound means that they
 // were asked and know of none.
 func (d *DHT) FindProviders(ctx context.Context, c cid.Cid) ([]peer.AddrInfo, error) {
-	if !c.Defined() {
-		return nil, badConfig("an undefined CID has no providers")
-	}
 	var found []peer.AddrInfo
-	err := d.findProviders(ctx, c.Hash(), 0, func(p peer.AddrInfo) { found = append(found, p) })
-	if err == nil && len(found) == 0 {
-		err = ErrNotFound
-	}
+	err := d.EachProvider(ctx, c, 0, func(p peer.AddrInfo) { found = append(found, p) })
 	return found, err
 }
 
@@ -119,15 +113,20 @@ func (d *DHT) FindProvidersAsync(ctx context.Context, c cid.Cid, count int) <-ch
 	out := make(chan peer.AddrInfo, count)
 	go func() {
 		defer close(out)
-		_ = d.findProviders(ctx, c.Hash(), count, func(p peer.AddrInfo) { out <- p })
+		_ = d.EachProvider(ctx, c, count, func(p peer.AddrInfo) { out <- p })
 	}()
 	return out
 }
 
-// findProviders runs a search and hands on each provider once, at most count;
-// 0 is params.MaxProvidersFound. Found runs on the engine's goroutine, or on
-// this one.
-func (d *DHT) findProviders(ctx context.Context, key []byte, count int, found func(peer.AddrInfo)) error {
+// EachProvider calls found with who provides what a CID names, each once, as
+// they are found, until count of them are; 0 is params.MaxProvidersFound. It
+// returns when the search has ended: ErrNotFound means that the closest peers
+// were asked and know of none. Found must return at once.
+func (d *DHT) EachProvider(ctx context.Context, c cid.Cid, count int, found func(peer.AddrInfo)) error {
+	if !c.Defined() || count < 0 {
+		return badConfig("%d providers of the CID %s", count, c)
+	}
+	key := []byte(c.Hash())
 	if count == 0 {
 		count = params.MaxProvidersFound
 	}
@@ -160,11 +159,13 @@ func (d *DHT) findProviders(ctx context.Context, key []byte, count int, found fu
 	r, err := d.runHeard(ctx, OpFindProviders, hear, func(op engine.OpID, deadline mono.Time) engine.Event {
 		return engine.StartFindProviders{Op: op, Key: key, Limit: limit, Deadline: deadline, Paths: d.cfg.Paths}
 	})
-	if err == nil {
-		err = failure(r.Outcome, len(seen))
+	switch {
+	case err != nil:
+		return err
+	case len(seen) > 0:
+		return nil
+	case r.Outcome == engine.NotFound:
+		return ErrNotFound
 	}
-	if len(seen) > 0 && ctx.Err() == nil {
-		err = nil
-	}
-	return err
+	return failure(r.Outcome, 0)
 }

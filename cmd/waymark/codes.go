@@ -92,6 +92,34 @@ var codes = []code{
 		"The peer was dialled and asked, and no answer came within the deadline. The\nevidence says how far it got.",
 	},
 	{
+		"WM-N005", cli.ExitFailed, "failed", "the network file could not be written",
+		"`waymark serve --dev` writes a file by which the other commands find its\nnetwork, into the user's folder for caches or into WAYMARK_DEV_DIR.",
+	},
+	{
+		"WM-N006", cli.ExitUsage, "failed", "no development network is running",
+		"--network dev is the network that `waymark serve --dev N` runs on this machine.\nIt is there as long as that command runs.",
+	},
+	{
+		"WM-R001", cli.ExitUsage, "rejected", "unknown namespace",
+		"The first part of a value's key names the rules by which everybody can tell a\nvalid value from a forged one. A value whose rules are not known is neither\nstored nor believed. Every network has pk and ipns; a network file can name\nothers, whose values nobody signs:\n\n    namespaces = [\"note\"]",
+	},
+	{
+		"WM-R002", cli.ExitBadRecord, "rejected", "value not accepted",
+		"The value is not valid under its key, too long, or older than one that is\nstored already. Nothing was stored.",
+	},
+	{
+		"WM-R003", cli.ExitFailed, "failed", "no peer took the record",
+		"The peers closest to the key were found and asked, and none acknowledged the\nrecord. The evidence says how some of them declined.",
+	},
+	{
+		"WM-R004", cli.ExitNotFound, "not-found", "no value",
+		"The lookup converged: the peers closest to the key were all asked, and none has\na valid value under it.",
+	},
+	{
+		"WM-R005", cli.ExitNotFound, "not-found", "no providers",
+		"The lookup converged: the peers closest to the content were all asked, and none\nknows a provider.",
+	},
+	{
 		"WM-D001", cli.ExitFailed, "", "the demonstration broke a promise",
 		"The demonstration checks the promises of Waymark on real hosts: outcome ready,\nwithin the bound that was printed before, nothing overdue, recall of at least\n0.95. One of them did not hold. That is a defect; please report it with the\ncommand line that is printed, which repeats the network.",
 	},

@@ -177,13 +177,14 @@ func (e *events) line(at mono.Time, kind string, body any) {
 	e.out.EventAt(e.node.Time(at), kind, body)
 }
 
-// noun is the first word of an event's type. A bucket's refresh is a lookup.
+// noun is the first word of an event's type. Looking for a peer is a lookup,
+// and so is a bucket's refresh.
 func noun(k engine.Kind) string {
 	switch k {
-	case engine.KindBootstrap, engine.KindPing:
-		return k.String()
+	case 0, engine.KindLookup, engine.KindFindPeer, engine.KindRefresh:
+		return "lookup"
 	}
-	return "lookup"
+	return k.String()
 }
 
 func ms(d time.Duration) float64 { return cli.Millis(d) }

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/BurntSushi/toml"
@@ -13,6 +15,8 @@ import (
 
 	"github.com/waymark-dht/waymark"
 	"github.com/waymark-dht/waymark/internal/cli"
+	"github.com/waymark-dht/waymark/validate/ipns"
+	"github.com/waymark-dht/waymark/validate/unsigned"
 )
 
 // netPlan is what the members of one DHT agree on, and whom to ask first.
@@ -47,6 +51,18 @@ var modes = map[string]waymark.Mode{
 	"": waymark.ModeAuto, "auto": waymark.ModeAuto, "client": waymark.ModeClient, "server": waymark.ModeServer,
 }
 
+// validators are the rules of the network's namespaces. /ipns has rules of its
+// own; the values of the others nobody signs, which a network says of itself.
+func (n netPlan) validators() map[string]waymark.Validator {
+	rules := map[string]waymark.Validator{ipns.Namespace: ipns.New(nil)}
+	for _, space := range n.Namespaces {
+		if space != ipns.Namespace && space != "pk" {
+			rules[space] = unsigned.Validator{}
+		}
+	}
+	return rules
+}
+
 // readNetwork finds a network by its name, or reads its file. The empty name
 // is a network of nobody, for seeds that are given by hand.
 func readNetwork(name string) (netPlan, error) {
@@ -55,6 +71,16 @@ func readNetwork(name string) (netPlan, error) {
 	}
 	if n, known := networks[name]; known {
 		return n, nil
+	}
+	if name == "dev" {
+		file, err := devFile()
+		if err != nil {
+			return netPlan{}, err
+		}
+		if _, err := os.Stat(file); err != nil {
+			return netPlan{}, trouble("WM-N006", "no development network is running", []string{"there is no " + file}, []string{"waymark serve --dev 20"})
+		}
+		name = file
 	}
 	var file networkFile
 	meta, err := toml.DecodeFile(name, &file)
@@ -97,10 +123,7 @@ func tomlReason(err error) string {
 }
 
 func unknownNetwork(name string) error {
-	var names []string
-	for known := range networks {
-		names = append(names, known)
-	}
+	names := append(slices.Sorted(maps.Keys(networks)), "dev")
 	seen := "the network is " + strings.Join(names, ", ") + " or a TOML file"
 	if guess := cli.Nearest(name, names); guess != "" {
 		seen = "did you mean " + guess + "? " + seen

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -27,6 +29,9 @@ type nodeFlags struct {
 	listen   []string
 	protocol string
 	network  string
+	// reachable says that others must be able to dial the node: it listens
+	// somewhere even if it is not told where.
+	reachable bool
 }
 
 func (n *nodeFlags) add(flags *pflag.FlagSet, withVia bool) {
@@ -34,7 +39,7 @@ func (n *nodeFlags) add(flags *pflag.FlagSet, withVia bool) {
 	if withVia {
 		flags.StringSliceVar(&n.via, "via", nil, "a peer of the network to begin with; may be repeated")
 	}
-	flags.StringVar(&n.network, "network", "", "the network: amino (the public IPFS network) or a TOML file")
+	flags.StringVar(&n.network, "network", "", "the network: amino (public IPFS), dev, or a TOML file")
 	flags.StringVar(&n.protocol, "protocol", "", "the DHT's protocol ("+string(waymark.DefaultProtocol)+")")
 	flags.StringSliceVar(&n.listen, "listen", nil, "listen on this address; without it the node only dials")
 }
@@ -52,7 +57,7 @@ func (n *nodeFlags) read() (p plan, err error) {
 	if err != nil {
 		return p, err
 	}
-	p.config = waymark.Config{Protocol: net.Protocol, Mode: net.Mode}
+	p.config = waymark.Config{Protocol: net.Protocol, Mode: net.Mode, Validators: net.validators()}
 	if n.protocol != "" {
 		p.config.Protocol = protocol.ID(n.protocol)
 	}
@@ -71,7 +76,30 @@ func (n *nodeFlags) read() (p plan, err error) {
 	}
 	p.config.Seeds = p.seeds
 	p.config.AllowLoopback = allPrivate(p.seeds)
+	if n.reachable && len(p.listen) == 0 {
+		p.listen = []ma.Multiaddr{ma.StringCast("/ip4/0.0.0.0/tcp/0")}
+		if p.config.AllowLoopback {
+			p.listen = []ma.Multiaddr{ma.StringCast("/ip4/127.0.0.1/tcp/0")}
+		}
+	}
 	return p, nil
+}
+
+// knows refuses a key of whose namespace the network knows nothing, before
+// anything is sent.
+func (n *nodeFlags) knows(name string) error {
+	net, err := readNetwork(n.network)
+	if err != nil {
+		return err
+	}
+	space, _, _ := strings.Cut(strings.TrimPrefix(name, "/"), "/")
+	if _, known := net.validators()[space]; known || space == "pk" {
+		return nil
+	}
+	has := append(slices.Sorted(maps.Keys(net.validators())), "pk")
+	return trouble("WM-R001", fmt.Sprintf("no validator for the namespace %q", space),
+		[]string{"the network has " + strings.Join(has, ", ") + ": nobody could tell a value of another from a forged one"},
+		[]string{"a private network: waymark serve --dev 5, then --network dev", "or name it in a network file: namespaces = [\"" + space + "\"]"})
 }
 
 // needSeeds refuses to start a node that would have nobody to ask.

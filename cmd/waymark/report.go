@@ -175,9 +175,9 @@ func stepLineOf(style cli.Style, s engine.StepReport) string {
 // mark is an outcome at a glance.
 func mark(style cli.Style, o waymark.Outcome) string {
 	switch o {
-	case engine.Converged, engine.Found, engine.Ready:
+	case engine.Converged, engine.Found, engine.Ready, engine.Stored:
 		return style.Green("✓")
-	case engine.NoPeers, engine.NotFound, engine.Rejected:
+	case engine.NoPeers, engine.NotFound, engine.Rejected, engine.Unstored:
 		return style.Red("✗")
 	}
 	return style.Yellow("!")

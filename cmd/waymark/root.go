@@ -14,6 +14,7 @@ import (
 // The groups of commands, in the order of the help.
 var groups = []*cobra.Group{
 	{ID: "try", Title: "Try"},
+	{ID: "run", Title: "Run"},
 	{ID: "ask", Title: "Ask a network"},
 	{ID: "tools", Title: "Tools"},
 }
@@ -41,7 +42,9 @@ func (a *app) root() *cobra.Command {
 	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { help(cmd, a.stdout) })
 	root.SetUsageFunc(func(cmd *cobra.Command) error { help(cmd, a.stderr); return nil })
 	root.SetHelpCommand(&cobra.Command{Use: "no-help", Hidden: true})
-	root.AddCommand(a.demo(), a.sim(), a.bootstrap(), a.lookup(), a.findpeer(), a.ping(), a.identify(), a.explain(), a.version())
+	root.AddCommand(a.demo(), a.sim(), a.serve(),
+		a.bootstrap(), a.lookup(), a.findpeer(), a.put(), a.get(), a.provide(), a.findprovs(),
+		a.query(), a.ping(), a.identify(), a.explain(), a.version())
 	return root
 }
 

@@ -141,10 +141,15 @@ func (e *Engine) startPing(ev StartPing) {
 	o.stats.Requests = 1
 	id := e.dispatch(attempt{op: o.id, peer: h, cut: cut})
 	info := e.book.Info(h)
+	preimage := ev.Key
+	if preimage == nil {
+		preimage = []byte(e.self.ID)
+	}
+	o.ask = ev.Ask
 	e.effects = append(e.effects, Send{
-		Attempt: id, To: info, Key: []byte(e.self.ID), Deadline: e.lead(o.bound), Seed: true,
+		Attempt: id, To: info, Ask: ev.Ask, Key: preimage, Deadline: e.lead(o.bound), Seed: true,
 	})
 	e.facts = append(e.facts, RequestSent{
-		At: e.now.Mono, Op: o.id, Attempt: id, Peer: info, Depth: 1, Deadline: o.bound,
+		At: e.now.Mono, Op: o.id, Attempt: id, Ask: ev.Ask, Peer: info, Depth: 1, Deadline: o.bound,
 	})
 }

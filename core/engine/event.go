@@ -88,10 +88,12 @@ type (
 		refresh  bool      // the supervisor's: the table alone, no seeds
 	}
 
-	// StartPing asks one peer once.
+	// StartPing asks one peer once: for itself, unless something else is named.
 	StartPing struct {
 		Op       OpID
 		Peer     *contact.Info
+		Ask      Ask
+		Key      []byte // of the request; nil is the asker's own ID
 		Deadline mono.Time
 	}
 

@@ -73,7 +73,7 @@ type Stats struct {
 // Result is what an operation leaves.
 type Result struct {
 	Outcome Outcome
-	Closest []*contact.Info // that answered, nearest first, at most k
+	Closest []*contact.Info // that answered, nearest first, at most k; KindPing: who was named
 	Found   *contact.Info   // KindFindPeer: the peer; KindPing: who answered
 	Stats   Stats
 	Started mono.Time
@@ -81,7 +81,8 @@ type Result struct {
 	Bound   mono.Time // when it had to end at the latest
 	Report  *Report   // KindBootstrap only
 
-	Value     *record.Record  // KindGet: the best that was found
+	Value     *record.Record  // KindGet: the best that was found; KindPing: what came
+	Named     []*contact.Info // KindPing: the providers that came
 	Agree     int             // KindGet: how many peers gave it
 	Providers int             // KindFindProviders: how many were found
 	Stored    []*contact.Info // KindPut, KindProvide, KindStore: who acknowledged, in that order

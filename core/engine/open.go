@@ -52,7 +52,7 @@ func (e *Engine) describe(o *op) Open {
 		for _, id := range e.attemptsOf(o.id) {
 			a := e.attempts[id]
 			d.InFlight = append(d.InFlight, Waiting{
-				Attempt: id, Peer: e.book.Info(a.peer), What: "find_node", Since: a.sent, Deadline: o.bound,
+				Attempt: id, Peer: e.book.Info(a.peer), What: o.ask.String(), Since: a.sent, Deadline: o.bound,
 			})
 		}
 	}

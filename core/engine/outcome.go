@@ -46,7 +46,10 @@ func (e *Engine) answered(ev Answered) {
 	default:
 		o.stats.Successes++
 		e.tell(ev.Attempt, a, contact.None, "", ev.Closer)
-		e.close(o, Result{Outcome: Found, Found: e.book.Info(a.peer), Stats: o.stats})
+		e.close(o, Result{
+			Outcome: Found, Found: e.book.Info(a.peer), Stats: o.stats,
+			Closest: ev.Closer, Value: ev.Record, Named: ev.Providers,
+		})
 	}
 }
 

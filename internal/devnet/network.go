@@ -25,6 +25,9 @@ type Config struct {
 	Seed   uint64 // the origin of all that is drawn
 	// Kinds are the faults that occur, in turn. None means every one.
 	Kinds []fault.Kind
+	// Validators are the members' rules of values, beside those that every
+	// node has.
+	Validators map[string]waymark.Validator
 }
 
 // Network is a network that runs.
@@ -32,6 +35,7 @@ type Network struct {
 	Members []*Member
 	chance  func(stream uint64) *rand.Rand
 	oracle  *fault.Oracle // knows everybody
+	rules   map[string]waymark.Validator
 }
 
 // Member is one node of the network.
@@ -62,7 +66,7 @@ const (
 func Start(ctx context.Context, cfg Config, up func(int)) (*Network, error) {
 	n := &Network{
 		chance: func(stream uint64) *rand.Rand { return rand.New(rand.NewPCG(cfg.Seed, stream)) },
-		oracle: fault.NewOracle(nil),
+		oracle: fault.NewOracle(nil), rules: cfg.Validators,
 	}
 	kinds := deal(n.chance(forDeal), cfg)
 	keys := n.chance(forKeys)
@@ -104,7 +108,7 @@ func (n *Network) add(rng *rand.Rand, kind fault.Kind) error {
 	if kind != fault.Honest {
 		return m.misbehave(rng, n.oracle)
 	}
-	return m.serve(rng)
+	return m.serve(rng, n.rules)
 }
 
 // misbehave starts a faulty member. Behind a fault of the wire stands a server
@@ -118,12 +122,14 @@ func (m *Member) misbehave(rng *rand.Rand, knows *fault.Oracle) (err error) {
 	return err
 }
 
-func (m *Member) serve(rng *rand.Rand) (err error) {
+func (m *Member) serve(rng *rand.Rand, rules map[string]waymark.Validator) (err error) {
 	if m.host, err = fault.NewHost(fault.HostOptions{Rand: rng, QUIC: true}); err != nil {
 		return err
 	}
 	m.Info = peer.AddrInfo{ID: m.host.ID(), Addrs: m.host.Addrs()}
-	m.dht, err = waymark.New(m.host, waymark.Config{Mode: waymark.ModeServer, AllowLoopback: true, Seed: rng.Uint64() | 1})
+	m.dht, err = waymark.New(m.host, waymark.Config{
+		Mode: waymark.ModeServer, AllowLoopback: true, Validators: rules, Seed: rng.Uint64() | 1,
+	})
 	return err
 }
 
