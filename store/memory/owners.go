@@ -38,7 +38,7 @@ func (o *owners) intern(info *contact.Info) uint32 {
 		o.slots.at(ref).info = info
 	}
 	w := o.slots.at(ref)
-	w.heard = true
+	w.heard = ok // a second time at least: who comes once is soon forgotten
 	if w.info != info && len(info.Addrs) > 0 {
 		w.info = info
 	}
