@@ -149,6 +149,9 @@ bench() { go run ./bench "$@"; }
 wayback() { go test -count=1 -v -timeout 10m -parallel 32 -run '^TestTheWayBackO' . -wayback; }
 
 # readme runs the command that the README shows first, as it shows it.
+# Values and providers on real hosts, so many of each.
+records() { go test -count=1 -v -timeout 18m -run '^TestRecordsAmong' . -records "$1"; }
+
 readme() {
 	[[ -d cmd/waymark ]] || skip 'there is no cmd/waymark yet'
 	go run ./cmd/waymark demo

@@ -10,6 +10,7 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/routing"
 	ma "github.com/multiformats/go-multiaddr"
 
 	"github.com/waymark-dht/waymark"
@@ -265,4 +266,16 @@ func (m *Member) close() (err error) {
 		err = errors.Join(err, m.bad.Close())
 	}
 	return err
+}
+
+// Holds returns which honest members store a value under a key.
+func (n *Network) Holds(ctx context.Context, key string) (holders []peer.ID) {
+	for _, m := range n.Members {
+		if m.dht != nil {
+			if _, err := m.dht.GetValue(ctx, key, routing.Offline); err == nil {
+				holders = append(holders, m.Info.ID)
+			}
+		}
+	}
+	return holders
 }
