@@ -22,3 +22,23 @@ const (
 	StoreValuesPerPeer = StoreValues / 8
 	StoreValueBytes    = 128 << 20
 )
+
+// The store on disk. KAD-9.
+const (
+	// StoreQueue is how many callers may wait for the disk, and StoreGroup how
+	// many bytes of what they write go there with one sync: at 100 bytes a
+	// record 40 000, as many as the queue holds.
+	StoreQueue = 1 << 12
+	StoreGroup = 4 << 20
+	// StoreMemtable is what is kept in memory and in the log before it is
+	// sorted; the log is read again at the next start, which takes half a
+	// second for so much.
+	StoreMemtable = 64 << 20
+	// StoreCache holds blocks of the disk: few, as all reads are answered from
+	// the index in memory.
+	StoreCache = 8 << 20
+	// StoreReserve is the room on disk below which nothing more is written:
+	// four times StoreMemtable, as a log, its sorted copy and the merging of
+	// that with what is there may each need as much at a time.
+	StoreReserve = 4 * StoreMemtable
+)

@@ -25,6 +25,7 @@ type Config struct {
 	// must not call the store, and may keep what they are given.
 	Dropped      func(key []byte, peer contact.ID)
 	DroppedValue func(key []byte)
+	DroppedPeer  func(peer contact.ID) // who has no provider record any more, removed ones included
 }
 
 // Store is a store in memory.
@@ -49,7 +50,7 @@ const step = 1 << 10
 func New(cfg Config) *Store {
 	limits := cfg.Limits.OrDefault()
 	return &Store{
-		providers: newProviders(limits, cfg.Dropped),
+		providers: newProviders(limits, cfg),
 		values:    newValues(limits, cfg.DroppedValue),
 		blobs:     map[string][]byte{},
 	}
@@ -129,6 +130,24 @@ func (s *Store) RemoveProvider(ctx context.Context, key []byte, peer contact.ID)
 	defer s.mu.Unlock()
 	s.providers.remove(key, peer)
 	return nil
+}
+
+// Peer returns what is known of a peer that has provider records, or nil.
+func (s *Store) Peer(id contact.ID) *contact.Info {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if ref, ok := s.providers.peers.byID[id]; ok {
+		return s.providers.peers.slots.at(ref).info
+	}
+	return nil
+}
+
+// Settle puts the records of every peer in the order of their dates, of which
+// the oldest are evicted first: for who has loaded them in another order.
+func (s *Store) Settle() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.providers.settle()
 }
 
 // Value returns a value. It is shared: not to be changed.
@@ -248,6 +267,6 @@ func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true
-	s.providers, s.values, s.blobs = newProviders(store.Limits{}, nil), newValues(store.Limits{}, nil), nil
+	s.providers, s.values, s.blobs = newProviders(store.Limits{}, Config{}), newValues(store.Limits{}, nil), nil
 	return nil
 }

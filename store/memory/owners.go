@@ -51,15 +51,18 @@ func (o *owners) push(ref, entry uint32) {
 	o.rerank(ref, +1)
 }
 
-// pull takes an entry out of an owner's list, and forgets an owner that has no
-// other.
-func (o *owners) pull(ref, entry uint32) {
+// pull takes an entry out of an owner's list, forgets an owner that has no
+// other, and says so.
+func (o *owners) pull(ref, entry uint32) (id contact.ID, last bool) {
 	o.delist(ref, entry)
 	o.rerank(ref, -1)
-	if w := o.slots.at(ref); w.count == 0 {
-		delete(o.byID, w.info.ID)
-		o.slots.give(ref)
+	w := o.slots.at(ref)
+	if id = w.info.ID; w.count > 0 {
+		return id, false
 	}
+	delete(o.byID, id)
+	o.slots.give(ref)
+	return id, true
 }
 
 // renew makes an entry the newest of its owner.

@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"cmp"
 	"hash/maphash"
 	"slices"
 
@@ -17,7 +18,7 @@ import (
 // concurrent use.
 type providers struct {
 	limits  store.Limits
-	dropped func(key []byte, peer contact.ID)
+	told    Config // who hears of what is dropped
 	entries slab[entry]
 	pairs   index // entries by key and peer
 	keys    keys
@@ -34,9 +35,9 @@ type entry struct {
 	renewed           bool // since it became the newest of its peer
 }
 
-func newProviders(limits store.Limits, dropped func([]byte, contact.ID)) *providers {
+func newProviders(limits store.Limits, told Config) *providers {
 	limits.ProvidersPerKey = min(limits.ProvidersPerKey, longest-1)
-	x := &providers{limits: limits, dropped: dropped, keys: newKeys(), salt: maphash.Bytes(maphash.MakeSeed(), nil)}
+	x := &providers{limits: limits, told: told, keys: newKeys(), salt: maphash.Bytes(maphash.MakeSeed(), nil)}
 	x.peers = newOwners(func(e uint32) *link { return &x.entries.at(e).byPeer })
 	return x
 }
@@ -164,9 +165,9 @@ func (x *providers) remove(key []byte, peer contact.ID) {
 
 // evict forgets a record and says so.
 func (x *providers) evict(ref uint32) {
-	if x.dropped != nil {
+	if x.told.Dropped != nil {
 		e := x.entries.at(ref)
-		x.dropped(x.keys.text(e.key), x.peers.slots.at(e.peer).info.ID)
+		x.told.Dropped(x.keys.text(e.key), x.peers.slots.at(e.peer).info.ID)
 	}
 	x.forget(ref)
 }
@@ -175,11 +176,29 @@ func (x *providers) forget(ref uint32) {
 	e := *x.entries.at(ref)
 	x.unlink(ref)
 	x.pairs.remove(x.pair(e.key, e.peer), ref)
-	x.peers.pull(e.peer, ref)
+	if id, last := x.peers.pull(e.peer, ref); last && x.told.DroppedPeer != nil {
+		x.told.DroppedPeer(id)
+	}
 	if x.keys.slots.at(e.key).list.count == 0 {
 		x.keys.forget(e.key)
 	}
 	x.entries.give(ref)
+}
+
+// settle makes the newest record of every peer the one of the latest date.
+func (x *providers) settle() {
+	all := make([]uint32, 0, x.entries.len())
+	for ref := uint32(1); ref < x.entries.used; ref++ {
+		if x.entries.at(ref).key != 0 {
+			all = append(all, ref)
+		}
+	}
+	slices.SortFunc(all, func(a, b uint32) int {
+		return cmp.Compare(x.entries.at(a).received, x.entries.at(b).received)
+	})
+	for _, ref := range all {
+		x.peers.renew(x.entries.at(ref).peer, ref)
+	}
 }
 
 // expire forgets what has expired among some records from one on, and returns
