@@ -2,6 +2,7 @@ package waymark
 
 import (
 	"slices"
+	"sync"
 
 	"github.com/libp2p/go-libp2p/core/event"
 	"github.com/libp2p/go-libp2p/core/network"
@@ -21,6 +22,30 @@ type watcher struct {
 	*DHT
 	events event.Subscription
 	ended  chan struct{}
+
+	mu        sync.Mutex
+	mode      Mode // what the owner wants
+	reachable bool // what AutoNAT says
+}
+
+// SetMode changes the mode that Config gave. It returns once the host's
+// protocols say so; who is connected is told by identify.
+func (d *DHT) SetMode(m Mode) error {
+	if m < ModeAuto || m > ModeServer {
+		return badConfig("%v is none of ModeAuto, ModeClient, ModeServer", m)
+	}
+	d.watch.decide(func(w *watcher) { w.mode = m })
+	d.server.serve()
+	return nil
+}
+
+// decide changes what there is to know of the mode, and what follows from it.
+// The caller has the server carry it out.
+func (w *watcher) decide(change func(*watcher)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	change(w)
+	w.server.want(w.mode == ModeServer || w.mode == ModeAuto && w.reachable)
 }
 
 func newWatcher(d *DHT) (*watcher, error) {
@@ -31,12 +56,12 @@ func newWatcher(d *DHT) (*watcher, error) {
 		new(event.EvtLocalAddressesUpdated),
 		new(event.EvtLocalReachabilityChanged),
 	}, eventbus.BufSize(params.WatchBuffer), eventbus.Name("waymark"))
-	return &watcher{DHT: d, events: events, ended: make(chan struct{})}, err
+	return &watcher{DHT: d, events: events, ended: make(chan struct{}), mode: d.cfg.Mode}, err
 }
 
 // start catches up on what happened before the subscription, and goes on.
 func (w *watcher) start() {
-	w.server.want(w.cfg.Mode == ModeServer)
+	w.decide(func(*watcher) {})
 	w.server.serve()
 	net := w.host.Network()
 	for _, id := range net.Peers() {
@@ -72,10 +97,8 @@ func (w *watcher) notice(ev any) {
 	case event.EvtLocalAddressesUpdated:
 		w.moved()
 	case event.EvtLocalReachabilityChanged:
-		if w.cfg.Mode == ModeAuto {
-			w.server.want(ev.Reachability == network.ReachabilityPublic)
-			go w.server.serve() // it may block, and the next event must not wait
-		}
+		w.decide(func(w *watcher) { w.reachable = ev.Reachability == network.ReachabilityPublic })
+		go w.server.serve() // it may block, and the next event must not wait
 	}
 }
 
@@ -99,7 +122,8 @@ func (w *watcher) identified(id peer.ID, addrs []ma.Multiaddr) {
 
 // met tells of a server. One that others could not dial is of no use to them.
 func (w *watcher) met(id contact.ID) {
-	if c := w.known.find(id); c != nil {
+	c := w.known.find(id)
+	if ok := w.cfg.Approve.Admit; c != nil && (ok == nil || ok(infoOf(c))) {
 		w.mail.about(id, func(n *peerNews) { n.served, n.withdrawn = c, false })
 	}
 }

@@ -69,13 +69,20 @@ func (n *Node) getProviders(dst []byte, q *wire.Message, asker contact.ID) ([]by
 }
 
 // addProvider stores the asker as a provider. Whoever else is named is passed
-// over. KAD-10.10.
+// over. rust-libp2p names no address while it knows of no external one: then
+// those count that are known of the asker. KAD-10.10.
 func (n *Node) addProvider(q *wire.Message, asker contact.ID) error {
 	if !validProviderKey(q.Key) {
 		return ErrNoKey
 	}
 	for _, p := range q.Providers {
-		if p.Contact.ID == asker && len(p.Contact.Addrs) > 0 {
+		if p.Contact.ID != asker {
+			continue
+		}
+		if !dialable(p.Contact) {
+			p.Contact = n.Find(asker)
+		}
+		if dialable(p.Contact) {
 			return n.Providers.AddProvider(q.Key, p.Contact)
 		}
 	}

@@ -117,6 +117,14 @@ func TestOnlyItselfCanBeAnnounced(t *testing.T) {
 	if _, err := server.Answer(nil, q, n.view[1].ID); !errors.Is(err, ErrNotProvider) {
 		t.Errorf("for others: %v", err)
 	}
+	bare := &wire.Message{Type: wire.AddProvider, Key: []byte("bare"), Providers: []wire.Peer{{Contact: contact.New(n.asker.ID)}}}
+	if _, err := server.Answer(nil, bare, n.asker.ID); !errors.Is(err, ErrNotProvider) {
+		t.Errorf("without an address: %v", err)
+	}
+	n.others = table{n.asker}
+	if _, err := server.Answer(nil, bare, n.asker.ID); err != nil || len(s.providers["bare"]) != 1 {
+		t.Errorf("without an address, where one is known: %v", err)
+	}
 	q.Key = make([]byte, params.MaxProviderKey+1)
 	if _, err := server.Answer(nil, q, n.asker.ID); !errors.Is(err, ErrNoKey) {
 		t.Errorf("a long key: %v", err)
