@@ -148,10 +148,16 @@ bench() { go run ./bench "$@"; }
 # of them at once, for most of it is waiting.
 wayback() { go test -count=1 -v -timeout 10m -parallel 32 -run '^TestTheWayBackO' . -wayback; }
 
-# readme runs the command that the README shows first, as it shows it.
-# Values and providers on real hosts, so many of each.
+# interop tries Waymark beside the strangers whose packages are to be had. Their
+# programs are built first, which takes some five minutes the first time.
+interop() {
+	(cd interop && go vet ./...) && interop/run "$@"
+}
+
+# records stores and finds values and providers on real hosts, so many of each.
 records() { go test -count=1 -v -timeout 18m -run '^TestRecordsAmong' . -records "$1"; }
 
+# readme runs the command that the README shows first, as it shows it.
 readme() {
 	[[ -d cmd/waymark ]] || skip 'there is no cmd/waymark yet'
 	go run ./cmd/waymark demo

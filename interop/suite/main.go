@@ -1,6 +1,6 @@
 // Command suite runs Waymark beside peers that nobody here wrote, and prints what works with whom.
 //
-// It knows the peers as programs alone; interop/run builds them and starts it.
+// It may not know the peers but as programs, which interop/run builds.
 // Start reading at [suite.run].
 package main
 

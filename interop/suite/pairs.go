@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -175,10 +176,21 @@ func (s *suite) runPair(ctx context.Context, server, client kind) {
 	}
 	defer p.stop()
 	for _, c := range checks {
-		s.note(c.name, where, c.try(p))
+		s.note(c.name, where, again(func() error { return c.try(p) }))
 	}
-	s.note("client mode is not admitted", where, s.clientMode(ctx, server, client))
-	s.note("another protocol is another network", where, s.otherProtocol(ctx, server, client))
+	s.note("client mode is not admitted", where, again(func() error { return s.clientMode(ctx, server, client) }))
+	s.note("another protocol is another network", where, again(func() error { return s.otherProtocol(ctx, server, client) }))
+}
+
+// again tries a second time what failed, and says so: a stranger on a busy
+// machine may miss a deadline of its own.
+func again(try func() error) error {
+	err := try()
+	if err == nil || errors.As(err, new(manner)) {
+		return err
+	}
+	fmt.Printf("once more, for: %v\n", err)
+	return try()
 }
 
 func newPair(ctx context.Context, server, client kind, flags ...string) (p pair, err error) {

@@ -141,7 +141,7 @@ func (s *suite) runRaw(ctx context.Context, server kind) {
 	where := "raw → " + server.Name
 	err := s.withProbe(ctx, server, func(p probe) {
 		for _, c := range rawChecks {
-			s.note(c.name, where, c.try(p))
+			s.note(c.name, where, again(func() error { return c.try(p) }))
 		}
 	})
 	if err != nil {
