@@ -157,6 +157,25 @@ interop() {
 # records stores and finds values and providers on real hosts, so many of each.
 records() { go test -count=1 -v -timeout 18m -run '^TestRecordsAmong' . -records "$1"; }
 
+# crash kills a process that writes to the store on disk, so many times.
+crash() { go test -count=1 -v -timeout 25m ./store/lsm -run '^TestKilled$' -kills "$1"; }
+
+# stores prints what the stores can do, with what go-libp2p-kad-dht was measured
+# at, or what is wanted, in brackets.
+stores() {
+	echo 'provider add, in memory                                             [wanted: 1 µs]'
+	go test -run='^$' -bench='Add|Renew' -benchtime=1000000x ./store/memory | grep '^Bench'
+	echo 'find 20 providers  [12 µs cached; 2 ms of 20 000; 77-290 ms of 100 000-200 000 records]'
+	go test -run='^$' -bench=Find20 ./store/memory | grep '^Bench'
+	echo 'a million provider records in memory                                [wanted: 200 MB]'
+	go test -run='^$' -bench=Million -benchtime=1x ./store/memory | grep '^Bench'
+	echo 'provider adds on disk, durable, one a call and a thousand a call    [wanted: 50 000/s]'
+	go test -run='^$' -bench='Add$' -benchtime=1000000x ./store/lsm | grep '^Bench'
+	go test -run='^$' -bench=AddBatch -benchtime=1000x ./store/lsm | grep '^Bench'
+	echo 'a million records on disk: ready again, and find 20                 [wanted: 5 s]'
+	go test -run='^$' -bench=Million ./store/lsm | grep '^Bench'
+}
+
 # readme runs the command that the README shows first, as it shows it.
 readme() {
 	[[ -d cmd/waymark ]] || skip 'there is no cmd/waymark yet'
