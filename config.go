@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -192,6 +193,16 @@ func (c Config) checked(self peer.ID) (Config, engine.Config, error) {
 		Seeds: seeds, Remembered: remembered, Paths: max(1, c.Paths),
 		Table: table.Config{ExemptLoopback: c.AllowLoopback},
 	}, err
+}
+
+// remember adds whom an earlier node on the same store knew.
+func (c *Config) remember() {
+	known := remembered(c.Store, func(err error) {
+		if c.Logger != nil {
+			c.Logger.Info("the routing table that was kept cannot be read", "error", err)
+		}
+	})
+	c.Remembered = append(slices.Clone(c.Remembered), known...)
 }
 
 // seedsOf sorts addresses into peers, each with all its addresses, and names.

@@ -40,6 +40,7 @@ type DHT struct {
 	workers *workers
 	server  *server
 	shelf   *shelf
+	keeper  *keeper
 	watch   *watcher
 	tags    *tags
 	logs    *logs
@@ -56,6 +57,10 @@ type DHT struct {
 // New starts a node on a host. The host stays the caller's: close the node
 // first, then the host. New asks nobody anything; see Bootstrap.
 func New(h host.Host, cfg Config) (*DHT, error) {
+	lasting := cfg.Store != nil
+	if lasting {
+		cfg.remember()
+	}
 	cfg, ecfg, err := cfg.checked(h.ID())
 	if err != nil {
 		return nil, err
@@ -67,6 +72,7 @@ func New(h host.Host, cfg Config) (*DHT, error) {
 	}
 	d.self.Store(d.ourselves())
 	d.shelf = newShelf(d)
+	d.keeper = newKeeper(d, lasting)
 	d.workers = newWorkers(d)
 	d.server = newServer(d)
 	if d.watch, err = newWatcher(d); err != nil {
@@ -80,6 +86,7 @@ func New(h host.Host, cfg Config) (*DHT, error) {
 	key.Preimage(key.Key{}, 0, 0)
 	go newDriver(d, ecfg).loop()
 	d.watch.start()
+	go d.keeper.loop()
 	return d, nil
 }
 
@@ -288,6 +295,31 @@ func (d *DHT) Ask(ctx context.Context, id peer.ID, what engine.Ask, key string) 
 	return rep, err
 }
 
+// NetworkSize estimates how many servers the network has, from how near the
+// k nearest are: within some 24 %. It fails while fewer than k are known.
+func (d *DHT) NetworkSize() (int, error) {
+	got := make(chan int, 1)
+	if err := d.mail.ask(func(e *engine.Engine) {
+		n, _ := e.Table().NetworkSize()
+		got <- n
+	}); err != nil {
+		return 0, err
+	}
+	timer := time.NewTimer(params.Epsilon)
+	defer timer.Stop()
+	select {
+	case n := <-got:
+		if n == 0 {
+			return 0, fmt.Errorf("%w: fewer than %d peers are known", ErrNotReady, params.K)
+		}
+		return n, nil
+	case <-d.stopped:
+		return 0, ErrClosed
+	case <-timer.C:
+		return 0, ErrDeadline
+	}
+}
+
 // Admit vouches for a server: it enters the routing table without being asked,
 // if there is room for it. For tables that are known to be true.
 func (d *DHT) Admit(info peer.AddrInfo) error {
@@ -386,9 +418,15 @@ func (d *DHT) Close() error {
 func (d *DHT) shut() error {
 	limit := time.NewTimer(params.CloseDeadline)
 	defer limit.Stop()
+	var left []error
+	select {
+	case <-d.keeper.stop(): // while there is an engine to ask
+	case <-limit.C:
+		limit.Reset(0)
+		left = append(left, errors.New("the store"))
+	}
 	d.mail.withdraw(engine.Shutdown{})
 	d.shelf.halt()
-	var left []error
 	for _, part := range []struct {
 		name string
 		stop func() <-chan struct{}

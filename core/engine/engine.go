@@ -269,6 +269,24 @@ func (e *Engine) Snapshot() *table.Snapshot {
 // Table returns the table, to be read between steps by the engine's owner.
 func (e *Engine) Table() *table.Table { return e.tab }
 
+// Known is one contact of the table, with what is known of it.
+type Known struct {
+	Info     *contact.Info
+	RTT      time.Duration // 0 if it was not measured
+	Answered mono.Time     // when it last did, to params.UsefulUnit
+}
+
+// Known visits the contacts of the table, between steps.
+func (e *Engine) Known() iter.Seq[Known] {
+	return func(yield func(Known) bool) {
+		for h, entry := range e.tab.All {
+			if !yield(Known{e.book.Info(h), entry.RTT, entry.Useful}) {
+				return
+			}
+		}
+	}
+}
+
 // Self returns the node's own contact.
 func (e *Engine) Self() *contact.Info { return e.self }
 

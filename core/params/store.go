@@ -1,5 +1,7 @@
 package params
 
+import "time"
+
 // What a node stores for others. KAD-9.
 const (
 	// StoreProviders caps provider records: a million of them are some 130 MB in
@@ -16,6 +18,12 @@ const (
 	// its addresses (some 500 bytes): five times the servers of the largest
 	// network, so that a crowd of invented ones cannot fill the memory.
 	StoreProviderPeers = 1 << 17
+	// ExpireEvery is how often what has expired is removed: it is not served
+	// meanwhile, so that this only frees its room.
+	ExpireEvery = 10 * time.Minute
+	// SaveEvery is how often the routing table is kept: a node that is killed
+	// then remembers whom it knew five minutes ago.
+	SaveEvery = 5 * time.Minute
 	// StoreValues, StoreValuesPerPeer and StoreValueBytes cap values. An IPNS
 	// record has some 400 bytes and at most 10 KiB.
 	StoreValues        = 1 << 17
