@@ -173,7 +173,7 @@ func (s *server) answerAll(st network.Stream) error {
 			return err
 		}
 		st.SetReadDeadline(time.Now().Add(params.ServeDeadline))
-		body, err := wire.ReadFrame(in, frame, params.MaxRequest)
+		body, err := wire.ReadRequest(in, frame)
 		if frame = body; err != nil {
 			return err
 		}

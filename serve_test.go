@@ -12,7 +12,9 @@ import (
 	"github.com/libp2p/go-libp2p/core/network"
 
 	"github.com/waymark-dht/waymark"
+	"github.com/waymark-dht/waymark/core/contact"
 	"github.com/waymark-dht/waymark/core/params"
+	"github.com/waymark-dht/waymark/core/record"
 	"github.com/waymark-dht/waymark/core/wire"
 )
 
@@ -67,13 +69,25 @@ func TestAServerAnswersManyRequestsOnOneStream(t *testing.T) {
 	})
 }
 
+func putOf(key, recordKey string) []byte {
+	return wire.AppendFrame(nil, &wire.Message{
+		Type: wire.PutValue, Key: []byte(key), Record: &record.Record{Key: []byte(recordKey), Value: []byte("1:one")},
+	})
+}
+
+func addOf(who *contact.Info) []byte {
+	return wire.AppendFrame(nil, &wire.Message{Type: wire.AddProvider, Key: []byte("k"), Providers: []wire.Peer{{Contact: who}}})
+}
+
 func TestABadRequestIsAnsweredByAReset(t *testing.T) {
 	for name, request := range map[string][]byte{
 		"garbage":         {3, 0xff, 0xff, 0xff},
 		"2 GiB announced": {0xff, 0xff, 0xff, 0xff, 7},
 		"endless varint":  {0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80},
 		"no key":          wire.AppendFrame(nil, &wire.Message{Type: wire.FindNode}),
-		"not served":      wire.AppendFrame(nil, &wire.Message{Type: wire.GetValue, Key: []byte("k")}),
+		"no namespace":    putOf("/v/a", "/v/a"),
+		"another key":     putOf("/pk/a", "/pk/b"),
+		"not itself":      addOf(contact.New("\x00\x02ab", "\x04\x7f\x00\x00\x01\x06\x00\x01")),
 		"cut short":       findNode("some key")[:5],
 		"never begun":     {},
 		"only begun":      {40},

@@ -226,11 +226,13 @@ const (
 	// MaxMessage is the greatest frame of /ipfs/kad/1.0.0 (4 MiB, go-libp2p's
 	// network.MessageSizeMax), for answers that carry records.
 	MaxMessage = 4 << 20
-	// MaxRequest is the greatest inbound request: 256 KiB, for a PUT_VALUE; an
-	// IPNS record has at most 10 KiB, an honest FIND_NODE 40 bytes. On every
-	// one of StreamsTotal streams it is half a gigabyte, and each stranger has
-	// StreamsPerPeer of them.
-	MaxRequest = 256 << 10
+	// MaxRequest is the greatest inbound request but a PUT_VALUE: an honest
+	// FIND_NODE has 40 bytes, an ADD_PROVIDER some addresses of one peer.
+	MaxRequest = 64 << 10
+	// MaxPut is the greatest PUT_VALUE; an IPNS record has at most 10 KiB. On
+	// every one of StreamsTotal streams it is half a gigabyte, and each
+	// stranger has StreamsPerPeer of them.
+	MaxPut = 256 << 10
 	// MaxAnswer is the greatest answer to a FIND_NODE or PING that is read.
 	// k+1 peers with the 8 KiB of addresses that go-libp2p-kad-dht sends of
 	// each make 170 KiB; an honest answer above MaxRequest does occur.
@@ -298,8 +300,8 @@ const (
 	// for a get to end, unless its caller wants another quorum: more than half.
 	Agreement = K/2 + 1
 	// MaxValue is the longest value that can be put: what is left of
-	// MaxRequest for it, with a key and a date.
-	MaxValue = MaxRequest - 4<<10
+	// MaxPut for it, with a key and a date.
+	MaxValue = MaxPut - 4<<10
 	// ProvideWidth is how many keys ProvideMany announces at a time: each has
 	// at least MinShare of the node's places, and others want some too.
 	ProvideWidth = 16

@@ -15,7 +15,8 @@ import (
 // Unknown fields are skipped, and so are peers and addresses that cannot be
 // valid. A field that comes twice counts as it came last.
 func Decode(body []byte, lim Limits) (Message, error) {
-	if len(body) > lim.Bytes {
+	long := len(body) > lim.Bytes
+	if long && (len(body) > lim.Put || !beginsAsPut(body)) {
 		return Message{}, ErrTooLong
 	}
 	var m Message
@@ -31,6 +32,9 @@ func Decode(body []byte, lim Limits) (Message, error) {
 	}
 	if !m.Type.known() { // only now: an unknown type may be followed by a known one
 		return Message{}, ErrType
+	}
+	if long && m.Type != PutValue {
+		return Message{}, ErrTooLong
 	}
 	return m, nil
 }

@@ -46,14 +46,54 @@ func FrameLen(b []byte, limit int) (body, prefix int, err error) {
 // It returns io.EOF if r ends before the frame begins, io.ErrUnexpectedEOF if
 // within it. The result is worth keeping as the next buf after an error too.
 func ReadFrame(r io.Reader, buf []byte, limit int) ([]byte, error) {
+	buf, size, err := openFrame(r, buf, limit)
+	if err != nil {
+		return buf, err
+	}
+	return readBody(r, buf, size)
+}
+
+// ReadRequest is ReadFrame for what strangers ask: a frame that is longer than
+// params.MaxRequest has to begin as a PUT_VALUE does, and is refused after two
+// bytes if it does not. Which type it has in the end is for Decode to say.
+func ReadRequest(r io.Reader, buf []byte) ([]byte, error) {
+	buf, size, err := openFrame(r, buf, params.MaxPut)
+	if err != nil {
+		return buf, err
+	}
+	if size > params.MaxRequest {
+		buf = buf[:putHead]
+		if err := readFull(r, buf); err != nil {
+			return buf[:0], cutShort(err)
+		}
+		if !beginsAsPut(buf) {
+			return buf[:0], ErrTooLong
+		}
+	}
+	return readBody(r, buf, size)
+}
+
+// putHead is how many bytes say whether a message begins as a PUT_VALUE does.
+const putHead = 2
+
+// beginsAsPut reports whether a message may be a PUT_VALUE. That type is 0, so
+// that most encoders leave it out and begin with another field.
+func beginsAsPut(body []byte) bool {
+	return len(body) >= putHead && (uint64(body[0]) != tagType || body[1] == byte(PutValue))
+}
+
+// openFrame reads a prefix, and returns an empty buffer that has some room.
+func openFrame(r io.Reader, buf []byte, limit int) ([]byte, int, error) {
 	if cap(buf) < maxPrefix {
 		buf = make([]byte, 0, params.ReadChunk)
 	}
 	size, err := readPrefix(r, buf[:maxPrefix], limit)
-	if err != nil {
-		return buf[:0], err
-	}
-	for buf = buf[:0]; len(buf) < size; {
+	return buf[:0], size, err
+}
+
+// readBody reads the rest of a frame behind what is in buf already.
+func readBody(r io.Reader, buf []byte, size int) ([]byte, error) {
+	for len(buf) < size {
 		if len(buf) == cap(buf) {
 			buf = grow(buf, size)
 		}

@@ -9,6 +9,7 @@ import (
 	"testing/iotest"
 
 	"github.com/waymark-dht/waymark/core/params"
+	"github.com/waymark-dht/waymark/core/record"
 )
 
 func TestFrameLen(t *testing.T) {
@@ -110,6 +111,33 @@ func TestReadFrameFollowsBytesReceivedNotTheLengthAnnounced(t *testing.T) {
 		if limit := max(params.ReadChunk, 2*sent); cap(buf) > limit {
 			t.Errorf("4 MiB announced, %d bytes sent: %d bytes of memory, at most %d allowed", sent, cap(buf), limit)
 		}
+	}
+}
+
+func TestOnlyAPutMayBeALongRequest(t *testing.T) {
+	value := make([]byte, 3*params.MaxRequest)
+	long := func(m *Message) []byte { return AppendFrame(nil, m) }
+	for _, c := range []struct {
+		name  string
+		frame []byte
+		read  error
+		taken int // bytes, if it is refused
+	}{
+		{"a put", long(&Message{Type: PutValue, Record: &record.Record{Value: value}}), nil, 0},
+		{"a put that says so", append(binary.AppendUvarint(nil, uint64(len(value)+6)), append([]byte{8, 0, 0x1a, 0xfa, 0xff, 0x0b}, value[:len(value)]...)...), nil, 0},
+		{"a find node", append(binary.AppendUvarint(nil, uint64(params.MaxRequest+1)), append([]byte{8, 4}, value...)...), ErrTooLong, 5},
+		{"too long for a put", binary.AppendUvarint(nil, params.MaxPut+1), ErrTooLong, 3},
+		{"cut short", binary.AppendUvarint(nil, params.MaxPut), io.ErrUnexpectedEOF, 3},
+	} {
+		r := bytes.NewReader(c.frame)
+		body, err := ReadRequest(r, nil)
+		if taken := len(c.frame) - r.Len(); err != c.read || err != nil && taken != c.taken || err == nil && r.Len() > 0 {
+			t.Errorf("%s: %d bytes, %v, %d taken; want %v, %d", c.name, len(body), err, taken, c.read, c.taken)
+		}
+	}
+	typeLast := append(binary.AppendUvarint([]byte{0x7a}, uint64(params.MaxRequest)), value[:params.MaxRequest]...)
+	if _, err := Decode(append(typeLast, 8, 4), RequestLimits()); err != ErrTooLong {
+		t.Errorf("a find node that says so last: %v", err)
 	}
 }
 

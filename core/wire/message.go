@@ -77,13 +77,14 @@ const (
 // Limits say how much of one message is read. KAD-9.2.
 type Limits struct {
 	Bytes     int // the longest message that is looked at
+	Put       int // the longest PUT_VALUE, if that may be longer
 	Closer    int // how many peers of each list are kept; the rest is skipped
 	Providers int
 }
 
 // RequestLimits hold for what strangers ask: nearer peers are no part of any request.
 func RequestLimits() Limits {
-	return Limits{Bytes: params.MaxRequest, Providers: params.MaxPeersRead}
+	return Limits{Bytes: params.MaxRequest, Put: params.MaxPut, Providers: params.MaxPeersRead}
 }
 
 // AnswerLimits hold for answers to FIND_NODE and PING.

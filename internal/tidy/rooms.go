@@ -62,9 +62,8 @@ var Rooms = []Room{
 	// The first floor.
 	{Path: "store", Uses: []string{"core/*"}},
 	{Path: "store/lsm", Uses: []string{"core/*", "store", "store/memory"}, Others: []string{"github.com/cockroachdb/pebble"}},
-	{Path: "store/*", Uses: []string{"core/*", "store"}, Others: []string{
-		"go.etcd.io/bbolt", "github.com/cockroachdb/pebble", "github.com/ipfs/go-datastore",
-	}},
+	{Path: "store/datastore", Uses: []string{"core/*", "store", "store/memory"}, Others: []string{"github.com/ipfs/go-datastore"}},
+	{Path: "store/*", Uses: []string{"core/*", "store"}},
 	{Path: "validate/ipns", Uses: []string{"."}, Others: boxo},
 	{Path: "validate/unsigned"},
 	{Path: "crawl", Uses: []string{"core/*"}},
