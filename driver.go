@@ -18,8 +18,9 @@ type driver struct {
 	*DHT
 	engine  *engine.Engine
 	timer   *time.Timer
+	now     mono.Now                  // when this turn began
 	armed   mono.Time                 // when the timer is to fire
-	checked clockReading              // the clocks when last compared
+	checked mono.Now                  // the clocks when last compared
 	running map[engine.OpID]mono.Time // when each operation has to be over
 	late    map[engine.OpID]struct{}  // those that were not, already counted
 	looked  mono.Time                 // when running was last looked through
@@ -31,7 +32,7 @@ func newDriver(d *DHT, cfg engine.Config) *driver {
 		late:   make(map[engine.OpID]struct{}),
 		engine: engine.New(cfg, d.self.Load(), contact.NewBook(), chance(d.cfg.Seed)),
 	}
-	dr.checked = dr.read(d.time.now())
+	dr.checked = d.time.now()
 	d.snapshot.Store(dr.engine.Snapshot())
 	return dr
 }
@@ -59,11 +60,13 @@ func (d *driver) loop() {
 }
 
 // turn steps everything that is there to be stepped, in the order of rule 6:
-// the world, outcomes, what people want, and then the time. It reports
+// the world, outcomes, what people want, and then the time. All of it happens
+// at the moment when the turn began: if the process is stopped amid a turn, the
+// next one finds that time has passed, and nobody was blamed for it. It reports
 // whether the node is to stop.
 func (d *driver) turn() (stop bool) {
 	d.checkClocks()
-	for _, ev := range d.workers.expired(d.time.mono()) {
+	for _, ev := range d.workers.expired(d.now.Mono) {
 		d.step(ev)
 	}
 	for _, l := range d.mail.take() {
@@ -75,7 +78,7 @@ func (d *driver) turn() (stop bool) {
 		_, shutdown := l.event.(engine.Shutdown)
 		stop = stop || shutdown
 	}
-	if wake, ok := d.engine.Wake(); ok && wake.Due(d.time.mono()) {
+	if wake, ok := d.engine.Wake(); ok && wake.Due(d.now.Mono) {
 		d.step(engine.Tick{})
 	}
 	d.ready.update(d.engine.Health())
@@ -88,7 +91,7 @@ func (d *driver) step(ev engine.Event) {
 	if _, moved := ev.(engine.NetworkChanged); moved {
 		d.workers.doubt.raise()
 	}
-	d.engine.Step(d.time.now(), ev)
+	d.engine.Step(d.now, ev)
 	for {
 		eff, ok := d.engine.Next()
 		if !ok {
@@ -139,7 +142,7 @@ func (d *driver) notice(f engine.Fact) {
 	case engine.RequestEnded:
 		d.waiters.tell(f.Op, f)
 	case engine.Refused:
-		now := d.time.mono()
+		now := d.now.Mono
 		d.waiters.end(f.Op, engine.Result{Outcome: engine.Rejected, Started: now, Ended: now, Bound: now})
 	case engine.HealthChanged:
 		if f.State == boot.Offline {
@@ -148,15 +151,15 @@ func (d *driver) notice(f engine.Fact) {
 		d.logs.line("the node is "+f.State.String(), "reason", f.Reason)
 	}
 	d.ready.notice(f)
-	d.facts.publish(d.time.mono(), f)
+	d.facts.publish(d.now.Mono, f)
 }
 
 // arm sets the timer to the next moment at which anything is due. An engine
 // that wants to be woken for what its last Tick should have done has a defect;
 // a short pause keeps that from becoming a busy loop.
 func (d *driver) arm() {
-	now := d.time.mono()
-	d.armed = d.checked.mono.Add(params.ClockCheck)
+	now := d.now.Mono
+	d.armed = d.checked.Mono.Add(params.ClockCheck)
 	if wake, ok := d.engine.Wake(); ok {
 		if wake.Due(now) {
 			wake = now.Add(params.WakePause)
@@ -164,12 +167,12 @@ func (d *driver) arm() {
 		d.armed = mono.Earlier(d.armed, wake)
 	}
 	d.armed = max(mono.Earlier(d.armed, d.workers.soonest()), now)
-	d.timer.Reset(d.armed.Sub(now))
+	d.timer.Reset(max(0, d.time.until(d.armed)))
 }
 
 // checkBounds counts the operations that should be over and are not.
 func (d *driver) checkBounds() {
-	now := d.time.mono()
+	now := d.now.Mono
 	if now.Sub(d.looked) < params.Epsilon {
 		return
 	}
@@ -190,29 +193,22 @@ func (d *driver) finish() {
 			l.ask(d.engine)
 		}
 	}
-	d.waiters.close(d.time.mono())
+	d.waiters.close(d.now.Mono)
 	d.ready.close()
 	d.facts.close()
 	d.logs.close()
 }
-
-// clockReading is what both clocks said at one moment.
-type clockReading struct {
-	mono mono.Time
-	wall mono.Wall
-}
-
-func (d *driver) read(now mono.Now) clockReading { return clockReading{now.Mono, now.Wall} }
 
 // checkClocks tells the engine if the machine slept, the clock was set or the
 // process was stopped. Go's monotonic clock stands still while Linux sleeps,
 // so the wall clock gets ahead of it; it does not while the process is
 // stopped, but then the timer comes late. KAD-7.2.
 func (d *driver) checkClocks() {
-	now := d.read(d.time.now())
-	passed := now.mono.Sub(d.checked.mono)
-	ahead := time.Duration(now.wall-d.checked.wall) - passed
-	late := now.mono.Sub(d.armed)
+	d.now = d.time.now()
+	now := d.now
+	passed := now.Mono.Sub(d.checked.Mono)
+	ahead := time.Duration(now.Wall-d.checked.Wall) - passed
+	late := now.Mono.Sub(d.armed)
 	if d.armed == 0 {
 		late = 0 // the first turn: no timer was armed
 	}

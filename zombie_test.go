@@ -171,6 +171,52 @@ func TestAfterASleepWhatWasUnderWayBlamesNobody(t *testing.T) {
 	}
 }
 
+// stoppedClock goes on while the process is stopped, which happens to it right
+// after it was read.
+type stoppedClock struct {
+	start time.Time
+	mu    sync.Mutex
+	ahead time.Duration
+	stop  time.Duration // for so long, at the next reading
+}
+
+func (c *stoppedClock) Mono() time.Duration { return c.read().Sub(c.start) }
+
+func (c *stoppedClock) Wall() time.Time {
+	now := c.read().Round(0)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ahead, c.stop = c.ahead+c.stop, 0
+	return now
+}
+
+func (c *stoppedClock) read() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return time.Now().Add(c.ahead)
+}
+
+func TestAStopAmidATurnIsNoticed(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		clock := &stoppedClock{start: time.Now()}
+		mute := w.peer(silent)
+		d := w.node(waymark.Config{Clock: clock})
+		knows(d, mute)
+		facts := d.Facts(t.Context())
+		done := make(chan struct{})
+		go func() { defer close(done); d.Ping(t.Context(), mute.ID()) }()
+		synctest.Wait()
+		clock.mu.Lock()
+		clock.stop = params.ClockCheck + params.ClockGap + time.Second
+		clock.mu.Unlock()
+		w.check(d.Admit(addrOf(mute))) // the turn in which it is stopped
+		if end := lastFailure(t, facts); end.Failure != contact.Suspended {
+			t.Errorf("the process was stopped: %v", end.Failure)
+		}
+		<-done
+	})
+}
+
 func TestFactsSayWhenTheyHappened(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		d := w.node(waymark.Config{})
