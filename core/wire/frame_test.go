@@ -124,7 +124,7 @@ func TestOnlyAPutMayBeALongRequest(t *testing.T) {
 		taken int // bytes, if it is refused
 	}{
 		{"a put", long(&Message{Type: PutValue, Record: &record.Record{Value: value}}), nil, 0},
-		{"a put that says so", append(binary.AppendUvarint(nil, uint64(len(value)+6)), append([]byte{8, 0, 0x1a, 0xfa, 0xff, 0x0b}, value[:len(value)]...)...), nil, 0},
+		{"a put that says so", append(binary.AppendUvarint(nil, uint64(len(value)+6)), append([]byte{8, 0, 0x1a, 0xfa, 0xff, 0x0b}, value[:]...)...), nil, 0},
 		{"a find node", append(binary.AppendUvarint(nil, uint64(params.MaxRequest+1)), append([]byte{8, 4}, value...)...), ErrTooLong, 5},
 		{"too long for a put", binary.AppendUvarint(nil, params.MaxPut+1), ErrTooLong, 3},
 		{"cut short", binary.AppendUvarint(nil, params.MaxPut), io.ErrUnexpectedEOF, 3},
