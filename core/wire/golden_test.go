@@ -13,8 +13,14 @@ import (
 // The vectors in testdata/golden are derived by hand from the schema. When one
 // differs, the code is wrong or the schema was misread: -rewrite, which would
 // take the code's word, is for adding the last line of a new one at most.
-func TestGoldenVectors(t *testing.T) {
-	datadriven.Walk(t, "testdata/golden", func(t *testing.T, path string) {
+func TestGoldenVectors(t *testing.T) { decodeAll(t, "testdata/golden") }
+
+// What other implementations were seen to send, word for word: captured by
+// interop/run -capture, and read before it was committed.
+func TestWhatStrangersSend(t *testing.T) { decodeAll(t, "testdata/strangers") }
+
+func decodeAll(t *testing.T, dir string) {
+	datadriven.Walk(t, dir, func(t *testing.T, path string) {
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 			var limits, show string
 			d.ScanArgs(t, "limits", &limits)
@@ -95,6 +101,9 @@ func dump(m *Message) string {
 	}
 	if r := m.Record; r != nil {
 		fmt.Fprintf(&b, "record key=%x value=%x time=%q\n", r.Key, r.Value, r.TimeReceived)
+		if r.Publisher != "" || r.TTL != 0 {
+			fmt.Fprintf(&b, "  publisher=%x ttl=%d\n", string(r.Publisher), r.TTL)
+		}
 	}
 	dumpPeers(&b, "closer", m.Closer)
 	dumpPeers(&b, "provider", m.Providers)

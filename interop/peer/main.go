@@ -247,8 +247,12 @@ var ops = map[string]func(*peer, context.Context, request) (any, error){
 		if err != nil {
 			return nil, err
 		}
-		ids, err := p.dht.GetClosestPeers(ctx, k)
-		return map[string]any{"peers": texts(ids)}, err
+		l, err := p.dht.Lookup(ctx, k)
+		ids := []string{}
+		for _, info := range l.Peers {
+			ids = append(ids, info.ID.String())
+		}
+		return map[string]any{"peers": ids, "outcome": l.Outcome.String(), "failures": fmt.Sprint(l.Stats.Failures)}, err
 	},
 	"findPeer": func(p *peer, ctx context.Context, r request) (any, error) {
 		id, err := libp2ppeer.Decode(r.PeerID)

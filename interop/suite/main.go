@@ -23,21 +23,31 @@ func main() {
 	defer cancel()
 	var s suite
 	var mixed int
+	var only string
 	var report reportPlan
 	flag.Func("peer", "NAME=PROGRAM ARGS…: a kind of peer; the first is Waymark's", s.add)
 	flag.IntVar(&mixed, "mixed", 20, "peers in the network of all kinds; 0 leaves it out")
+	flag.StringVar(&only, "only", "", "pairs, raw or mixed: only these")
 	flag.IntVar(&report.seeds, "report", 0, "instead: repeat the report of rust-libp2p#5432 with so many seeds")
 	flag.IntVar(&report.width, "width", 4, "with -report: how many at a time")
 	flag.DurationVar(&report.limit, "limit", 5*time.Minute, "with -report: how long each is watched")
+	capture := flag.String("capture", "", "instead: write what each stranger sends into this folder, as vectors for core/wire")
 	flag.Parse()
 	if len(s.kinds) < 1 {
 		fmt.Fprintln(os.Stderr, "suite: no peers; interop/run starts it with some")
 		os.Exit(2)
 	}
+	if *capture != "" {
+		if err := s.capture(ctx, *capture); err != nil {
+			fmt.Fprintln(os.Stderr, "suite:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	if report.seeds > 0 {
 		os.Exit(report.run(ctx, s.kinds))
 	}
-	os.Exit(s.run(ctx, mixed))
+	os.Exit(s.run(ctx, mixed, only))
 }
 
 // suite is the kinds of peers and what came of the tries.
@@ -96,18 +106,18 @@ func (r row) cell() string {
 }
 
 // run tries Waymark with every other kind in both directions, with itself, and
-// all of them in one network.
-func (s *suite) run(ctx context.Context, mixed int) int {
-	ours := s.kinds[0]
-	s.runPair(ctx, ours, ours)
-	for _, other := range s.kinds[1:] {
-		s.runPair(ctx, other, ours)
-		s.runPair(ctx, ours, other)
+// all of them in one network; or only one of these.
+func (s *suite) run(ctx context.Context, mixed int, only string) int {
+	all := only == ""
+	if all || only == "pairs" {
+		s.runPairs(ctx)
 	}
-	for _, k := range s.kinds {
-		s.runRaw(ctx, k)
+	if all || only == "raw" {
+		for _, k := range s.kinds {
+			s.runRaw(ctx, k)
+		}
 	}
-	if mixed > 0 {
+	if mixed > 0 && (all || only == "mixed") {
 		s.runMixed(ctx, mixed)
 	}
 	s.table()
@@ -116,6 +126,15 @@ func (s *suite) run(ctx context.Context, mixed int) int {
 		return 1
 	}
 	return 0
+}
+
+func (s *suite) runPairs(ctx context.Context) {
+	ours := s.kinds[0]
+	s.runPair(ctx, ours, ours)
+	for _, other := range s.kinds[1:] {
+		s.runPair(ctx, other, ours)
+		s.runPair(ctx, ours, other)
+	}
 }
 
 // table prints the operations against the pairs and their directions.
