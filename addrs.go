@@ -62,12 +62,15 @@ func isName(a ma.Multiaddr) bool {
 // policy decides which addresses that others name are believed enough to be
 // dialled and kept.
 type policy struct {
-	loopback bool // accept what is not public
+	loopback bool                    // accept what is not public
+	oneSite  bool                    // everybody may be in one IP network
+	own      func(ma.Multiaddr) bool // Config.Addrs
 }
 
-// accepts reports whether one address may be kept: an IP without relay, and a
-// public one unless the network is local. Names are never taken from others:
-// they would make this node ask a DNS server of their choice.
+// accepts reports whether one address may be kept: an IP without relay, and
+// one of those that the network lives on: public ones, if its owner says
+// nothing else. Names are never taken from others: they would make this node
+// ask a DNS server of their choice.
 func (p policy) accepts(a contact.Addr) bool {
 	if len(a) == 0 || len(a) > params.MaxAddrLen {
 		return false
@@ -75,6 +78,9 @@ func (p policy) accepts(a contact.Addr) bool {
 	m, err := ma.NewMultiaddrBytes([]byte(a))
 	if err != nil || isRelay(m) || !startsWithIP(m) {
 		return false
+	}
+	if p.own != nil {
+		return p.own(m)
 	}
 	return p.loopback || manet.IsPublicAddr(m)
 }

@@ -59,6 +59,18 @@ type Config struct {
 	// demonstrations and networks on one machine. Default: false.
 	AllowLoopback bool
 
+	// Addrs decides which addresses are believed enough to be dialled, kept and
+	// passed on, this host's own among them. It must return at once. Names and
+	// addresses through relays are never taken, whatever it says. Default:
+	// public addresses, and any with AllowLoopback.
+	Addrs func(ma.Multiaddr) bool
+
+	// OneSite says that the whole network lives in a few IP networks, as on a
+	// LAN or in a data centre: it lifts the limits on peers of one IP group in
+	// the table and on dials to one. A stranger with a single network can then
+	// fill the table: for networks that let no stranger in. Default: false.
+	OneSite bool
+
 	// Resolver resolves the names in Seeds. Default: DNS of the system. It
 	// gets params.DNSDeadline and is abandoned if it takes longer.
 	Resolver Resolver
@@ -191,7 +203,7 @@ func (c Config) checked(self peer.ID) (Config, engine.Config, error) {
 	}
 	return c, engine.Config{
 		Seeds: seeds, Remembered: remembered, Paths: max(1, c.Paths),
-		Table: table.Config{ExemptLoopback: c.AllowLoopback},
+		Table: table.Config{ExemptLoopback: c.AllowLoopback, NoDiversity: c.OneSite},
 	}, err
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
+	manet "github.com/multiformats/go-multiaddr/net"
 
 	"github.com/waymark-dht/waymark/core/contact"
 	"github.com/waymark-dht/waymark/core/params"
@@ -36,7 +37,7 @@ func addrs(t *testing.T, texts ...string) (out []ma.Multiaddr) {
 // what checked does with it, and of this list.
 func TestConfigIsCounted(t *testing.T) {
 	want := []string{
-		"Protocol", "Mode", "Seeds", "Remembered", "Paths", "AllowLoopback", "Resolver", "DialWatch", "BlackHoles", "Validators", "Store", "Approve", "Logger",
+		"Protocol", "Mode", "Seeds", "Remembered", "Paths", "AllowLoopback", "Addrs", "OneSite", "Resolver", "DialWatch", "BlackHoles", "Validators", "Store", "Approve", "Logger",
 		"Seed", "Clock",
 	}
 	var got []string
@@ -111,7 +112,12 @@ func TestWhatOthersNameIsFiltered(t *testing.T) {
 	for _, c := range []struct {
 		p    policy
 		want int
-	}{{policy{}, 2}, {policy{loopback: true}, 4}} {
+	}{
+		{policy{}, 2},
+		{policy{loopback: true}, 4},
+		{policy{own: manet.IsPrivateAddr}, 2},
+		{policy{own: func(ma.Multiaddr) bool { return true }}, 4}, // no name, no relay
+	} {
 		if got := c.p.addrs(append(offered, "", "\xff\xff")); len(got) != c.want {
 			t.Errorf("%+v keeps %v", c.p, unpacked(got))
 		}

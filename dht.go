@@ -66,7 +66,7 @@ func New(h host.Host, cfg Config) (*DHT, error) {
 		return nil, err
 	}
 	d := &DHT{
-		host: h, cfg: cfg, time: newTimeline(cfg.Clock), policy: policy{loopback: cfg.AllowLoopback},
+		host: h, cfg: cfg, time: newTimeline(cfg.Clock), policy: policy{cfg.AllowLoopback, cfg.OneSite, cfg.Addrs},
 		known: newFirstHand(), mail: newMailbox(), facts: newHub(), ready: newReadiness(), waiters: newWaiters(),
 		logs: newLogs(cfg.Logger), stopped: make(chan struct{}),
 	}

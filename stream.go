@@ -185,7 +185,7 @@ func (w *workers) clearTheWay(net network.Network, to peer.ID) {
 // a seed's are the user's own choice.
 func (w *workers) affordable(a *attempt) []ma.Multiaddr {
 	all := unpacked(a.to.Addrs)
-	if a.seed {
+	if a.seed || w.policy.oneSite {
 		return all
 	}
 	return slices.DeleteFunc(all, func(m ma.Multiaddr) bool {

@@ -76,3 +76,9 @@ func (r rules) best(key []byte, values [][]byte) (int, error) {
 	}
 	return v.Select(string(key), values)
 }
+
+// Best returns which of some values, all valid under the key, the validator of
+// its namespace prefers.
+func (d *DHT) Best(key string, values [][]byte) (int, error) {
+	return d.shelf.rules.best([]byte(key), values)
+}

@@ -1,0 +1,137 @@
+// Package testkit is what the tests of several rooms share: a world of hosts on one wire, in virtual time.
+//
+// It may not know what any test is about, and nothing that ships may know it.
+// Start reading at [InBubble].
+package testkit
+
+import (
+	"math/rand/v2"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ipfs/go-cid"
+	"github.com/libp2p/go-libp2p"
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/multiformats/go-multihash"
+	"go.uber.org/goleak"
+
+	"github.com/waymark-dht/waymark"
+	"github.com/waymark-dht/waymark/internal/fault"
+)
+
+// World is hosts on one in-memory wire, inside a bubble of virtual time.
+type World struct {
+	*testing.T
+	Wire *fault.Switch
+	rng  *rand.Rand
+}
+
+// InBubble runs a story in virtual time and sees that nothing outlives it.
+func InBubble(t *testing.T, story func(*testing.T, *World)) {
+	t.Helper()
+	before := goleak.IgnoreCurrent()
+	synctest.Test(t, func(t *testing.T) {
+		story(t, &World{T: t, Wire: fault.NewSwitch(), rng: rand.New(rand.NewPCG(1, 0))})
+	})
+	goleak.VerifyNone(t, before)
+}
+
+// Host puts a host on the wire, until the end of the story. It listens on an
+// address of 127.1.0.0/16, besides what the options say.
+func (w *World) Host(opts ...libp2p.Option) host.Host {
+	w.Helper()
+	h, err := w.Wire.Host(fault.NewKey(w.rng), opts...)
+	if err != nil {
+		w.Fatal(err)
+	}
+	w.Cleanup(func() { h.Close() })
+	return h
+}
+
+// Node puts a node on the wire.
+func (w *World) Node(cfg waymark.Config) *waymark.DHT {
+	w.Helper()
+	return w.NodeOn(w.Host(), cfg)
+}
+
+// NodeOn starts a node on a host, until the end of the story.
+func (w *World) NodeOn(h host.Host, cfg waymark.Config) *waymark.DHT {
+	w.Helper()
+	cfg.AllowLoopback = true
+	if cfg.Seed == 0 {
+		cfg.Seed = 1
+	}
+	d, err := waymark.New(h, cfg)
+	if err != nil {
+		w.Fatal(err)
+	}
+	w.Cleanup(func() { d.Close() })
+	return d
+}
+
+// Servers puts n servers on the wire that know each other.
+func (w *World) Servers(n int, cfg waymark.Config) []*waymark.DHT {
+	w.Helper()
+	cfg.Mode = waymark.ModeServer
+	nodes := make([]*waymark.DHT, n)
+	for i := range nodes {
+		nodes[i] = w.Node(cfg)
+	}
+	for _, d := range nodes {
+		w.Introduce(d, nodes...)
+	}
+	return nodes
+}
+
+// Introduce has one node know others, with the addresses that its own network
+// takes.
+func (w *World) Introduce(d *waymark.DHT, others ...*waymark.DHT) {
+	w.Helper()
+	for _, o := range others {
+		if o != d {
+			w.Check(d.Admit(peer.AddrInfo{ID: o.PeerID(), Addrs: o.FilteredAddrs()}))
+		}
+	}
+}
+
+// Dead puts a host on the wire that takes requests of a DHT and never answers.
+func (w *World) Dead(d *waymark.DHT) {
+	w.Helper()
+	h := w.Host()
+	h.SetStreamHandler(waymark.DefaultProtocol, Silent)
+	w.Check(d.Admit(peer.AddrInfo{ID: h.ID(), Addrs: h.Addrs()}))
+}
+
+// Check ends the test with an error.
+func (w *World) Check(err error) {
+	w.Helper()
+	if err != nil {
+		w.Fatal(err)
+	}
+}
+
+// Silent reads what comes and says nothing, until the other side is gone.
+func Silent(s network.Stream) {
+	buf := make([]byte, 512)
+	for {
+		if _, err := s.Read(buf); err != nil {
+			s.Reset()
+			return
+		}
+	}
+}
+
+// Pass lets virtual time go by, and what is due in it happen.
+func Pass(d time.Duration) { <-time.After(d) }
+
+// CID is the name of a text as content.
+func CID(text string) cid.Cid {
+	h, err := multihash.Sum([]byte(text), multihash.SHA2_256, -1)
+	if err != nil {
+		panic(err) // SHA-256 is always there
+	}
+	return cid.NewCidV1(cid.Raw, h)
+}
