@@ -96,6 +96,12 @@ type Config struct {
 	// then the store. Default: one in memory, with the limits of core/params.
 	Store store.Store
 
+	// ReplicateEvery is how long a value that this node stores for others waits
+	// without a new copy until it is stored again with those closest to its
+	// key, so that it outlives the peers that it was put on; whoever is first
+	// does it for all. Negative turns it off. Default: params.ReplicateEvery.
+	ReplicateEvery time.Duration
+
 	// Approve may refuse what strangers want of the node. Default: nothing is
 	// refused that the protocol allows.
 	Approve Approve
@@ -185,6 +191,9 @@ func (c Config) checked(self peer.ID) (Config, engine.Config, error) {
 	if c.Store == nil {
 		c.Store = memory.New(memory.Config{})
 	}
+	if c.ReplicateEvery == 0 {
+		c.ReplicateEvery = params.ReplicateEvery
+	}
 	c.Validators = withBuiltIn(c.Validators)
 	switch {
 	case c.Protocol[0] != '/':
@@ -193,6 +202,8 @@ func (c Config) checked(self peer.ID) (Config, engine.Config, error) {
 		return c, engine.Config{}, badConfig("%v is none of ModeAuto, ModeClient, ModeServer", c.Mode)
 	case c.Paths < 0 || c.Paths > params.MaxPaths:
 		return c, engine.Config{}, badConfig("%d paths; from 1 to %d are possible", c.Paths, params.MaxPaths)
+	case c.ReplicateEvery > 0 && c.ReplicateEvery < params.ReplicateLeast:
+		return c, engine.Config{}, badConfig("values stored again every %v; from %v on are possible, or a negative time for never", c.ReplicateEvery, params.ReplicateLeast)
 	case len(c.Seeds) > params.MaxSeeds:
 		return c, engine.Config{}, badConfig("%d seeds; at most %d are possible", len(c.Seeds), params.MaxSeeds)
 	}

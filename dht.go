@@ -32,18 +32,19 @@ type DHT struct {
 	self     atomic.Pointer[contact.Info]   // who we are, with our addresses of the moment
 	snapshot atomic.Pointer[table.Snapshot] // what the server answers from
 
-	known   *firstHand
-	mail    *mailbox
-	facts   *hub
-	ready   *readiness
-	waiters *waiters
-	workers *workers
-	server  *server
-	shelf   *shelf
-	keeper  *keeper
-	watch   *watcher
-	tags    *tags
-	logs    *logs
+	known      *firstHand
+	mail       *mailbox
+	facts      *hub
+	ready      *readiness
+	waiters    *waiters
+	workers    *workers
+	server     *server
+	shelf      *shelf
+	keeper     *keeper
+	replicator *replicator
+	watch      *watcher
+	tags       *tags
+	logs       *logs
 
 	tended  atomic.Bool // the engine supervises the node
 	lastOp  atomic.Uint64
@@ -73,6 +74,7 @@ func New(h host.Host, cfg Config) (*DHT, error) {
 	d.self.Store(d.ourselves())
 	d.shelf = newShelf(d)
 	d.keeper = newKeeper(d, lasting)
+	d.replicator = newReplicator(d)
 	d.workers = newWorkers(d)
 	d.server = newServer(d)
 	if d.watch, err = newWatcher(d); err != nil {
@@ -87,6 +89,7 @@ func New(h host.Host, cfg Config) (*DHT, error) {
 	go newDriver(d, ecfg).loop()
 	d.watch.start()
 	go d.keeper.loop()
+	go d.replicator.loop()
 	return d, nil
 }
 
@@ -435,6 +438,7 @@ func (d *DHT) shut() error {
 		{"the subscription to events", d.watch.stop},
 		{"inbound streams", d.server.stop},
 		{"calls into libp2p", d.workers.stop},
+		{"the replicator", d.replicator.stop},
 		{"the connection manager", func() <-chan struct{} { return d.tags.ended }},
 		{"the logger", func() <-chan struct{} { return d.logs.ended }},
 	} {

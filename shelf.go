@@ -26,7 +26,8 @@ type shelf struct {
 	keep  policy
 	self  peer.ID
 	wall  func() mono.Wall
-	calls chan struct{} // one for each call under way
+	calls chan struct{}    // one for each call under way
+	taken func(key []byte) // hears of each value that is stored for the network
 	base  context.Context
 	halt  context.CancelFunc
 }
@@ -35,7 +36,7 @@ func newShelf(d *DHT) *shelf {
 	s := &shelf{
 		store: d.cfg.Store, rules: d.cfg.Validators, hooks: d.cfg.Approve, keep: d.policy,
 		self: d.host.ID(), wall: func() mono.Wall { return d.time.now().Wall },
-		calls: make(chan struct{}, params.StoreCalls),
+		calls: make(chan struct{}, params.StoreCalls), taken: func(key []byte) { d.replicator.taken(key) },
 	}
 	s.base, s.halt = context.WithCancel(context.Background())
 	return s
@@ -48,13 +49,18 @@ var errBusy = errors.New("the store is busy")
 // guard makes one call into the store and waits for it no longer than
 // params.StoreDeadline. A call that goes on after that keeps its place.
 func guard[T any](s *shelf, ctx context.Context, call func(context.Context) (T, error)) (T, error) {
+	return guardFor(s, ctx, params.StoreDeadline, call)
+}
+
+// guardFor is guard with another limit.
+func guardFor[T any](s *shelf, ctx context.Context, limit time.Duration, call func(context.Context) (T, error)) (T, error) {
 	var none T
 	select {
 	case s.calls <- struct{}{}:
 	default:
 		return none, errBusy
 	}
-	ctx, cancel := context.WithTimeout(ctx, params.StoreDeadline)
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	defer context.AfterFunc(s.base, cancel)()
 	type outcome struct {
@@ -81,15 +87,25 @@ func guarded(s *shelf, ctx context.Context, call func(context.Context) error) er
 	return err
 }
 
-// value returns what is stored under a key and not too old to be served, or nil.
+// value returns what is stored under a key and not too old to be served, or
+// nil; its time to live is what is left of it.
 func (s *shelf) value(ctx context.Context, key []byte) (*record.Record, error) {
+	r, err := s.stored(ctx, key)
+	if r != nil {
+		r.Leave(s.wall())
+	}
+	return r, err
+}
+
+// stored is value as it was stored.
+func (s *shelf) stored(ctx context.Context, key []byte) (*record.Record, error) {
 	r, err := guard(s, ctx, func(ctx context.Context) (record.Record, error) { return s.store.Value(ctx, key) })
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return nil, nil
 	case err != nil:
 		return nil, err
-	case time.Duration(s.wall()-received(&r)) > params.ValueAge:
+	case s.wall() > r.Ends():
 		return nil, nil
 	}
 	return &r, nil
@@ -101,7 +117,7 @@ func (s *shelf) put(ctx context.Context, r record.Record) error {
 	if err := s.rules.check(r.Key, r.Value); err != nil {
 		return err
 	}
-	have, err := s.value(ctx, r.Key)
+	have, err := s.stored(ctx, r.Key)
 	if err != nil {
 		return err
 	}
@@ -110,14 +126,9 @@ func (s *shelf) put(ctx context.Context, r record.Record) error {
 			return fmt.Errorf("%w under %s", ErrOlder, readable(r.Key))
 		}
 	}
-	now := s.wall()
-	r.TimeReceived = now.Time().Format(time.RFC3339Nano)
-	keep := params.ValueAge
-	if r.TTL > 0 {
-		keep = min(keep, time.Duration(r.TTL)*time.Second)
-	}
 	r.Key, r.Value = slices.Clone(r.Key), slices.Clone(r.Value)
-	return guarded(s, ctx, func(ctx context.Context) error { return s.store.PutValue(ctx, r, now+mono.Wall(keep)) })
+	r.Arrive(s.wall(), have)
+	return guarded(s, ctx, func(ctx context.Context) error { return s.store.PutValue(ctx, r, r.Ends()) })
 }
 
 // providers returns who provides a key, those that said so last first.
@@ -136,15 +147,6 @@ func (s *shelf) add(ctx context.Context, key []byte, p *contact.Info) error {
 	})
 }
 
-// received is when a record came, by its own date, or never if it has none.
-func received(r *record.Record) mono.Wall {
-	t, err := time.Parse(time.RFC3339Nano, r.TimeReceived)
-	if err != nil {
-		return 0
-	}
-	return mono.WallOf(t)
-}
-
 // readable is a key as an error may quote it.
 func readable(key []byte) string { return fmt.Sprintf("%.64q", key) }
 
@@ -160,7 +162,13 @@ func (s *shelf) PutValue(r *record.Record, from contact.ID) error {
 			return err
 		}
 	}
-	return s.put(s.base, *r)
+	kept := *r
+	kept.From = from
+	if err := s.put(s.base, kept); err != nil {
+		return err
+	}
+	s.taken(r.Key)
+	return nil
 }
 
 // Providers implements server.Providers.

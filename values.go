@@ -40,9 +40,14 @@ type Value struct {
 	Outcome Outcome
 	Bytes   []byte // the best value, nil if there is none
 	Agree   int    // how many peers gave it, this node included
-	Stats   Stats
-	Elapsed time.Duration
-	Bound   time.Duration
+	// Left is for how much longer its givers keep it, and Publisher who put it
+	// first, if they say so: peers of this kind and rust-libp2p's do. Both are
+	// claims.
+	Left      time.Duration
+	Publisher peer.ID
+	Stats     Stats
+	Elapsed   time.Duration
+	Bound     time.Duration
 }
 
 // PutValue stores a value on the peers closest to its key, and on this node.
@@ -56,7 +61,8 @@ func (d *DHT) PutValue(ctx context.Context, key string, value []byte, opts ...ro
 // says who took it. Nobody is an error: ErrNotStored, or ErrNoPeers if nobody
 // was found. The value must be valid under the key (Config.Validators), no
 // longer than params.MaxValue, and no worse than one that this node has seen
-// (ErrOlder). With routing.Offline it is stored on this node alone.
+// (ErrOlder). With routing.Offline it is stored on this node alone; KeepFor and
+// AsPublisher are further options.
 func (d *DHT) Put(ctx context.Context, key string, value []byte, opts ...routing.Option) (Stored, error) {
 	return d.PutTo(ctx, key, value, nil, opts...)
 }
@@ -70,13 +76,17 @@ func (d *DHT) PutTo(ctx context.Context, key string, value []byte, peers []peer.
 	if len(value) > params.MaxValue {
 		return Stored{}, fmt.Errorf("%w: it has %d bytes; at most %d are possible", ErrInvalid, len(value), params.MaxValue)
 	}
-	r := record.Record{Key: []byte(key), Value: slices.Clone(value)}
+	r := record.Record{Key: []byte(key), Value: slices.Clone(value), TTL: o.ttl}
+	if o.publish {
+		r.Publisher = contact.ID(d.host.ID())
+	}
 	if err := d.shelf.put(ctx, r); err != nil {
 		return Stored{}, err
 	}
 	if o.offline {
 		return Stored{Outcome: engine.Stored}, nil
 	}
+	d.shelf.taken(r.Key)
 	var to []*contact.Info
 	for _, p := range peers {
 		to = append(to, contactOf(p))
@@ -200,7 +210,8 @@ func valueOf(r engine.Result, err error) (Value, error) {
 		Elapsed: r.Ended.Sub(r.Started), Bound: r.Bound.Sub(r.Started),
 	}
 	if r.Value != nil {
-		v.Bytes = r.Value.Value
+		v.Bytes, v.Publisher = r.Value.Value, peer.ID(r.Value.Publisher)
+		v.Left = min(time.Duration(r.Value.TTL)*time.Second, params.ValueAge)
 	}
 	switch {
 	case err != nil:

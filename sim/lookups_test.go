@@ -1,6 +1,9 @@
 package sim
 
-import "testing"
+import (
+	"reflect"
+	"testing"
+)
 
 // faulty is a faulty world small enough for every run of the tests.
 func faulty(seed uint64) Options {
@@ -29,7 +32,7 @@ func TestOneSeedIsOneRun(t *testing.T) {
 	}
 	again, _ := Lookups(faulty(7))
 	other, _ := Lookups(faulty(8))
-	if first != again {
+	if !reflect.DeepEqual(first, again) {
 		t.Errorf("the same seed gave\n%+v\nand\n%+v", first, again)
 	}
 	if first.TraceHash == other.TraceHash {

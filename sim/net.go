@@ -38,6 +38,8 @@ type request struct {
 	aborted     bool
 	missed      bool // its asker slept when its event came
 	names       uint8
+	ask         engine.Ask
+	item        uint32 // of the shelves, unless it asks for peers
 	closer      [params.K]contact.Handle
 }
 
@@ -48,7 +50,10 @@ func (w *World) send(a *actor, s engine.Send) {
 	peer := w.index(s.To)
 	*r = request{
 		target: key.Of(s.Key), attempt: s.Attempt, sent: w.now, deadline: a.world(s.Deadline),
-		asker: a.n, peer: peer, cold: !a.conns.has(peer),
+		asker: a.n, peer: peer, cold: !a.conns.has(peer), ask: s.Ask,
+	}
+	if s.Ask != engine.AskPeers {
+		r.item = w.shelves.item(s.Key, s.Record)
 	}
 	a.requests = append(a.requests, ref)
 	w.tally.requests++
@@ -113,6 +118,9 @@ func (w *World) arrived(ref uint32) {
 	}
 	w.connect(r.asker, r.peer)
 	r = &w.requests[ref]
+	if r.ask != engine.AskPeers {
+		w.shelves.serve(ref, r)
+	}
 	at := w.now.Add(thinking(w.rnd.latency, p.slow) + r.way)
 	if at >= r.deadline {
 		w.outcome(ref, contact.Slow, mono.Never)
@@ -165,7 +173,11 @@ func (w *World) delivered(ref uint32) {
 	for _, h := range r.closer[:r.names] {
 		w.closer = append(w.closer, w.book.Info(h))
 	}
-	w.step(a, engine.Answered{Attempt: r.attempt, Closer: w.closer})
+	ev := engine.Answered{Attempt: r.attempt, Closer: w.closer}
+	if r.ask != engine.AskPeers {
+		w.shelves.tell(ref, &r, &ev)
+	}
+	w.step(a, ev)
 }
 
 // abort withdraws a request; its event will find it so.
@@ -221,7 +233,9 @@ func (w *World) connect(asker, peer uint32) {
 	if p != nil && !p.conns.has(asker) {
 		w.keep(p, asker)
 		w.step(p, engine.Connected{Peer: w.info(asker).ID})
-		w.step(p, engine.Met{Peer: w.info(asker)})
+		if !w.nodes[asker].client {
+			w.step(p, engine.Met{Peer: w.info(asker)})
+		}
 	}
 }
 

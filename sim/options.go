@@ -22,6 +22,9 @@ type Options struct {
 	Transport Transport     // what a new connection costs
 	Duration  time.Duration // virtual time of a scenario that has no end by itself
 	Rest      time.Duration // virtual time between the fault's end and the lookups that count
+	Again     time.Duration // values, providers: the period of storing again; negative is never
+	Scale     time.Duration // values, providers: λ of the sessions' Weibull distribution
+	Shape     int           // and a hundred times its k
 	Engine    engine.Config // of every node; Terse is always set
 
 	// Progress, if set, is called now and then; false stops the run.

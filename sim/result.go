@@ -94,6 +94,8 @@ type Result struct {
 	Back95    float64 `json:"back_p95_ms,omitempty"`
 	BackMax   float64 `json:"back_max_ms,omitempty"`
 	BackBound float64 `json:"back_bound_ms,omitempty"`
+
+	Kept []Kept `json:"kept,omitempty"` // values, providers: over time
 }
 
 // mostOf is how many of a full result make the figure "15 of 20".

@@ -27,6 +27,8 @@ var Scenarios = []Scenario{
 	{"partition", "the network splits into two halves and heals", Partition},
 	{"sleep", "a fifth of the nodes sleep for an hour, amid what they do", Sleep},
 	{"flash-crowd", "as many again join within a minute", FlashCrowd},
+	{"values", "values are found for a day while members come and go", Values},
+	{"providers", "the same of provider records", Providers},
 }
 
 // ScenarioOf finds a scenario by its name.
@@ -58,6 +60,9 @@ var Settings = []Setting{
 	{"proximity", "true: big buckets hold the fastest", truth(func(o *Options) *bool { return &o.Proximity }), setTruth(func(o *Options) *bool { return &o.Proximity })},
 	{"transport", "quic or tcp", transport, setTransport},
 	{"duration", "how long the fault lasts, in virtual time", lasting(func(o *Options) *time.Duration { return &o.Duration }), setLasting(func(o *Options) *time.Duration { return &o.Duration })},
+	{"again", "values, providers: the period of storing again, or off", again, setAgain},
+	{"scale", "values, providers: λ of the sessions' Weibull distribution", lasting(func(o *Options) *time.Duration { return &o.Scale }), setLasting(func(o *Options) *time.Duration { return &o.Scale })},
+	{"shape", "values, providers: a hundred times its k, 50 is the stress", whole(func(o *Options) *int { return &o.Shape }), setWhole(func(o *Options) *int { return &o.Shape }, 10, 500)},
 	{"rest", "partition: how long after the fault the lookups that count begin", lasting(func(o *Options) *time.Duration { return &o.Rest }), setLasting(func(o *Options) *time.Duration { return &o.Rest })},
 }
 
@@ -144,4 +149,24 @@ func setLasting(of func(*Options) *time.Duration) func(*Options, string) error {
 		*of(o) = d
 		return nil
 	}
+}
+
+func again(o *Options) string {
+	if o.Again < 0 {
+		return "off"
+	}
+	return lasting(func(o *Options) *time.Duration { return &o.Again })(o)
+}
+
+func setAgain(o *Options, text string) error {
+	if text == "off" {
+		o.Again = -1
+		return nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d < time.Minute || d > 48*time.Hour {
+		return errors.New("it is off, or a time from 1m to 48h")
+	}
+	o.Again = d
+	return nil
 }

@@ -13,11 +13,20 @@ type Sessions struct {
 	Scale time.Duration
 }
 
-// What the guarantee asks to be tried.
-var (
-	Ordinary = Sessions{.61, 13_176 * time.Second} // 3.66 h
-	Stress   = Sessions{.5, 2520 * time.Second}    // 0.7 h
-)
+// Ordinary is what the guarantee asks to be tried: k = 0.61, λ = 3.66 h.
+var Ordinary = Sessions{.61, 13_176 * time.Second}
+
+// sessions are those that were set, or the ordinary ones.
+func (o *Options) sessions() Sessions {
+	s := Ordinary
+	if o.Scale > 0 {
+		s.Scale = o.Scale
+	}
+	if o.Shape > 0 {
+		s.Shape = float64(o.Shape) / 100
+	}
+	return s
+}
 
 // draw is how long a member stays that comes now.
 func (s Sessions) draw(r *rand.Rand) time.Duration { return s.of(r.ExpFloat64()) }

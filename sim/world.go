@@ -28,6 +28,7 @@ type World struct {
 	truth      ring // members that answer
 	truthStale bool
 
+	shelves  *shelves                         // what the members store, if they do
 	ended    func(n uint32, f engine.OpEnded) // what a scenario does with an end
 	useful   func(n uint32)                   // and with a node that is of use
 	lastOp   engine.OpID
@@ -44,8 +45,10 @@ type node struct {
 	state condition
 	slow  bool
 	side  uint8 // of a partition
-	tab   *table.Table
-	act   *actor
+	// client says that it asks and does not serve: nobody has it in a table.
+	client bool
+	tab    *table.Table
+	act    *actor
 }
 
 // actor is what a node has while it acts.

@@ -253,6 +253,9 @@ func (r *simRun) print(err error) {
 		row(out, "first", fmt.Sprintf("p50 %s · p95 %s;  15 of 20: p50 %s · p95 %s", millis(x.First50), millis(x.First95), millis(x.Most50), millis(x.Most95)))
 		row(out, "cost", fmt.Sprintf("%.1f requests each · depth %.2f", x.Requests, x.Depth))
 	}
+	for _, k := range x.Kept {
+		row(out, fmt.Sprintf("%.0f h", k.Hours), fmt.Sprintf("%.4f still there · %.1f holders each · %d of %d found", k.There, k.Holders, k.Found, k.Tries))
+	}
 	row(out, "bound", fmt.Sprintf("%d operations · overdue %d · stalled %d · at most %s over", x.Operations, x.Overdue, x.Stalled, millis(x.MaxOverBound)))
 	row(out, "engine", fmt.Sprintf("%d events · %.0f per CPU second · %.0f bytes per node", x.Events, x.EventsPerCPUs, x.BytesPerNode))
 	row(out, "trace", x.TraceHash)

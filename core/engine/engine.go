@@ -139,6 +139,8 @@ func (e *Engine) apply(ev Event) {
 		e.startGet(ev)
 	case StartPut:
 		e.startPut(ev)
+	case StartReplicate:
+		e.startReplicate(ev)
 	case StartProvide:
 		e.startProvide(ev)
 	case StartFindProviders:

@@ -60,6 +60,11 @@ type (
 		Paths    int
 	}
 
+	// StartReplicate stores a value that this node stores for others with the
+	// rest of the k closest again. Nothing comes of it if the node is not one
+	// of them; else it is an operation that nobody waits for (KindStore).
+	StartReplicate struct{ Record record.Record }
+
 	// StartProvide announces this node as a provider to the peers closest to
 	// a key.
 	StartProvide struct {
@@ -173,6 +178,7 @@ func (StartLookup) event()    {}
 func (StartGet) event()       {}
 func (StartPut) event()       {}
 func (StartProvide) event()   {}
+func (StartReplicate) event() {}
 func (Chosen) event()         {}
 func (StartBootstrap) event() {}
 func (StartPing) event()      {}

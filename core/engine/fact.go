@@ -24,7 +24,7 @@ const (
 	KindPut                           // a value onto the closest peers
 	KindProvide                       // a provider record onto the closest peers
 	KindFindProviders                 // who provides a key
-	KindStore                         // what a get, put or provide that has ended still sends out
+	KindStore                         // what nobody waits for: the rest of a get, put or provide, a replication
 )
 
 var kindWords = [...]string{

@@ -75,6 +75,9 @@ func (e *Engine) heardValue(o *op, from contact.Handle, r *record.Record) {
 		g.values = append(g.values, candidate{record: r})
 	}
 	g.values[i].from = append(g.values[i].from, from)
+	if r.TTL > g.values[i].record.TTL { // of those who say for how long they keep it, the one who keeps it longest
+		g.values[i].record = r
+	}
 	if g.best < 0 {
 		g.values[i].judged = true
 		e.better(o, i)

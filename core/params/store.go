@@ -50,3 +50,26 @@ const (
 	// that with what is there may each need as much at a time.
 	StoreReserve = 4 * StoreMemtable
 )
+
+// Storing values again. KAD-15.
+const (
+	// ReplicateEvery is how long a value waits without a new copy until one of
+	// those who store it stores it with the others again.
+	ReplicateEvery = time.Hour
+	// ReplicateLeast is the shortest period that can be configured.
+	ReplicateLeast = time.Minute
+	// ReplicateSpreadPercent is the part of a further period over which they
+	// are drawn apart, so that one acts for all: the first of 20 is a minute
+	// and a half before the second, and a storing takes seconds.
+	ReplicateSpreadPercent = 50
+	// ReplicatePause is the least between two values that are stored again: 80
+	// requests in a second, so that a node with a full store does not flood
+	// its neighbours; then a period is as long as it has to be.
+	ReplicatePause = 250 * time.Millisecond
+	// ReplicateRecall is what the list of the values that an earlier node has
+	// stored may take at the start; nobody waits for it.
+	ReplicateRecall = time.Minute
+)
+
+// ProvideEvery is how often a provider announces what it provides.
+const ProvideEvery = 22 * time.Hour

@@ -1,0 +1,136 @@
+package waymark
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/multiformats/go-multihash"
+
+	"github.com/waymark-dht/waymark/core/contact"
+	"github.com/waymark-dht/waymark/core/params"
+	"github.com/waymark-dht/waymark/core/record"
+)
+
+// LocalValue is a value that this node stores.
+type LocalValue struct {
+	Key       string
+	Bytes     []byte
+	Received  time.Time // when it came
+	Expires   time.Time // when it is not served any more
+	From      peer.ID   // who brought it; empty if this node put it, or does not remember
+	Publisher peer.ID   // who put it first, as the record says; mostly empty
+}
+
+// LocalProvider is a provider record that this node stores.
+type LocalProvider struct {
+	Key      multihash.Multihash
+	Peer     peer.AddrInfo
+	Received time.Time // when the provider said so last
+}
+
+// LocalValues lists the values that this node stores, its own and those that
+// others have brought, in no order. It ends at the first error, which comes
+// with a zero value: the context's, or the store's, which may take no longer
+// than params.StoreDeadline for each.
+func (d *DHT) LocalValues(ctx context.Context) iter.Seq2[LocalValue, error] {
+	return listed(d.shelf, ctx, d.shelf.store.AllValues, func(r record.Record) LocalValue {
+		return LocalValue{
+			Key: string(r.Key), Bytes: r.Value, Received: r.Received().Time(), Expires: r.Ends().Time(),
+			From: peer.ID(r.From), Publisher: peer.ID(r.Publisher),
+		}
+	})
+}
+
+// LocalProviders lists the provider records that this node stores, as
+// LocalValues does.
+func (d *DHT) LocalProviders(ctx context.Context) iter.Seq2[LocalProvider, error] {
+	return listed(d.shelf, ctx, d.shelf.store.AllProviders, func(p record.Provider) LocalProvider {
+		return LocalProvider{Key: p.Key, Peer: infoOf(p.Peer), Received: p.Received.Time()}
+	})
+}
+
+// RemoveValue removes a value from this node's store. Other nodes keep theirs,
+// and may bring it back. It is no error if there is none.
+func (d *DHT) RemoveValue(ctx context.Context, key string) error {
+	return guarded(d.shelf, ctx, func(ctx context.Context) error { return d.shelf.store.RemoveValue(ctx, []byte(key)) })
+}
+
+// RemoveProvider removes the record that a peer provides a key from this node's
+// store; with the node's own ID, that it does so itself, which others remember
+// until they expire it. It is no error if there is none.
+func (d *DHT) RemoveProvider(ctx context.Context, key multihash.Multihash, id peer.ID) error {
+	return guarded(d.shelf, ctx, func(ctx context.Context) error {
+		return d.shelf.store.RemoveProvider(ctx, key, contact.ID(id))
+	})
+}
+
+// listed is a list of the store's, one item after the other, in the caller's
+// terms. The store is read on a goroutine of its own, for it may block.
+func listed[T, U any](s *shelf, ctx context.Context, all func(context.Context) iter.Seq2[T, error], as func(T) U) iter.Seq2[U, error] {
+	return func(yield func(U, error) bool) {
+		var none U
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		defer context.AfterFunc(s.base, cancel)()
+		items, err := listing(s, ctx, all)
+		if err != nil {
+			yield(none, err)
+			return
+		}
+		timer := time.NewTimer(params.StoreDeadline)
+		defer timer.Stop()
+		for {
+			timer.Reset(params.StoreDeadline)
+			select {
+			case i, more := <-items:
+				if !more {
+					return
+				}
+				if i.err != nil {
+					yield(none, i.err)
+					return
+				}
+				if !yield(as(i.got), nil) {
+					return
+				}
+			case <-timer.C:
+				yield(none, fmt.Errorf("the store did not answer: %w", context.DeadlineExceeded))
+				return
+			case <-ctx.Done():
+				yield(none, ctx.Err())
+				return
+			}
+		}
+	}
+}
+
+// item is one that a store has listed, or why it did not.
+type item[T any] struct {
+	got T
+	err error
+}
+
+// listing sends what a store lists, until ctx ends. It counts as one call.
+func listing[T any](s *shelf, ctx context.Context, all func(context.Context) iter.Seq2[T, error]) (<-chan item[T], error) {
+	select {
+	case s.calls <- struct{}{}:
+	default:
+		return nil, errBusy
+	}
+	items := make(chan item[T])
+	go func() {
+		defer func() { <-s.calls }()
+		defer close(items)
+		for got, err := range all(ctx) {
+			select {
+			case items <- item[T]{got, err}:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return items, nil
+}
