@@ -217,7 +217,7 @@ func (d *DHT) runLookup(ctx context.Context, op Op, what engine.StartLookup) (en
 	publish, done := d.queryEvents(ctx)
 	defer done()
 	return d.runHeard(ctx, op, publish, func(id engine.OpID, deadline mono.Time) engine.Event {
-		what.Op, what.Deadline, what.Paths = id, deadline, d.cfg.Paths
+		what.Op, what.Deadline, what.Paths, what.Near = id, deadline, d.cfg.Paths, nearOf(ctx)
 		return what
 	})
 }

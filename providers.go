@@ -157,7 +157,9 @@ func (d *DHT) EachProvider(ctx context.Context, c cid.Cid, count int, found func
 		limit = 0
 	}
 	r, err := d.runHeard(ctx, OpFindProviders, hear, func(op engine.OpID, deadline mono.Time) engine.Event {
-		return engine.StartFindProviders{Op: op, Key: key, Limit: limit, Deadline: deadline, Paths: d.cfg.Paths}
+		return engine.StartFindProviders{
+			Op: op, Key: key, Limit: limit, Deadline: deadline, Paths: d.cfg.Paths, Near: nearOf(ctx),
+		}
 	})
 	switch {
 	case err != nil:

@@ -199,7 +199,9 @@ func (d *DHT) get(ctx context.Context, key string, found func([]byte), opts []ro
 		publish(f)
 	}
 	r, err := d.runHeard(ctx, OpGet, hear, func(op engine.OpID, deadline mono.Time) engine.Event {
-		return engine.StartGet{Op: op, Key: []byte(key), Quorum: o.quorum, Local: local, Deadline: deadline, Paths: d.cfg.Paths}
+		return engine.StartGet{
+			Op: op, Key: []byte(key), Quorum: o.quorum, Local: local, Deadline: deadline, Paths: d.cfg.Paths, Near: nearOf(ctx),
+		}
 	})
 	return valueOf(r, err)
 }

@@ -168,11 +168,11 @@ func (c *Crawl) start(ctx context.Context, a Asker, at int) {
 		r := call(visit, a, to, c.cfg)
 		r.visit = id
 		switch {
-		case r.Failure == contact.None || visit.Err() == nil:
+		case r.Failure == contact.None:
 		case ctx.Err() != nil:
 			r.Failure = contact.Cancelled
-		case !r.Failure.Blames():
-			r.Failure, r.Detail = contact.Slow, "the visit took too long"
+		case r.Failure == contact.Cancelled || visit.Err() != nil && !r.Failure.Blames():
+			r.Failure, r.Detail = contact.Slow, "the visit took too long" // nobody else could have cancelled it
 		}
 		out <- r
 	}()

@@ -139,7 +139,7 @@ func (e *Engine) startPing(ev StartPing) {
 		return
 	}
 	o.stats.Requests = 1
-	id := e.dispatch(attempt{op: o.id, peer: h, cut: cut})
+	id := e.dispatch(attempt{op: o.id, peer: h, cut: cut, apart: ev.Apart})
 	info := e.book.Info(h)
 	preimage := ev.Key
 	if preimage == nil {
@@ -147,7 +147,7 @@ func (e *Engine) startPing(ev StartPing) {
 	}
 	o.ask = ev.Ask
 	e.effects = append(e.effects, Send{
-		Attempt: id, To: info, Ask: ev.Ask, Key: preimage, Deadline: e.lead(o.bound), Seed: true,
+		Attempt: id, To: info, Ask: ev.Ask, Key: preimage, Deadline: e.lead(o.bound), Seed: !ev.Apart,
 	})
 	e.facts = append(e.facts, RequestSent{
 		At: e.now.Mono, Op: o.id, Attempt: id, Ask: ev.Ask, Peer: info, Depth: 1, Deadline: o.bound,

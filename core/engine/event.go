@@ -29,6 +29,9 @@ type (
 		Deadline mono.Time
 		Paths    int // disjoint paths; zero takes the node's default
 		Want     int // peers in the result; zero takes k, more than params.MaxWanted is clipped
+		// Near are peers to begin with, before those of the table; at most
+		// params.MaxNear.
+		Near []*contact.Info
 	}
 
 	// StartGet asks for the value under a key. Each valid one that is better
@@ -44,6 +47,7 @@ type (
 		Local    *record.Record // what this node stores itself, valid; or nil
 		Deadline mono.Time      // as in StartLookup
 		Paths    int
+		Near     []*contact.Info // as in StartLookup
 	}
 
 	// StartPut stores a value on the peers closest to its key.
@@ -69,8 +73,10 @@ type (
 	// a key.
 	StartProvide struct {
 		Op       OpID
-		Key      []byte // a multihash
-		Enough   int    // as in StartPut
+		Key      []byte          // a multihash
+		To       []*contact.Info // as in StartPut
+		More     [][]byte        // further keys for the peers in To
+		Enough   int             // as in StartPut
 		Deadline mono.Time
 		Paths    int
 	}
@@ -83,6 +89,7 @@ type (
 		Limit    int // providers that end the operation; zero: all there are
 		Deadline mono.Time
 		Paths    int
+		Near     []*contact.Info // as in StartLookup
 	}
 
 	// StartBootstrap makes the node fill its table. While one is running
@@ -100,6 +107,9 @@ type (
 		Ask      Ask
 		Key      []byte // of the request; nil is the asker's own ID
 		Deadline mono.Time
+		// Apart says that the peer is anybody's hearsay, as in a crawl: a failure
+		// is neither held against it nor counted for an outage of our own.
+		Apart bool
 	}
 
 	// Cancel ends an operation now, with what it has.

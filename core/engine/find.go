@@ -27,7 +27,7 @@ func (e *Engine) startFind(ev StartFindProviders) {
 	if ev.Limit > 0 {
 		limit = min(ev.Limit, limit)
 	}
-	o.ask, o.find = AskProviders, &finding{limit: limit, seen: make(map[contact.ID]bool)}
+	o.ask, o.near, o.find = AskProviders, ev.Near, &finding{limit: limit, seen: make(map[contact.ID]bool)}
 	e.enqueue(o)
 }
 

@@ -48,7 +48,7 @@ func (g *getting) clone() *getting {
 // startGet opens a get.
 func (e *Engine) startGet(ev StartGet) {
 	o := e.newOp(ev.Op, KindGet, ev.Key, ev.Deadline, ev.Paths)
-	o.ask, o.get = AskValue, &getting{quorum: ev.Quorum, best: -1, due: mono.Never}
+	o.ask, o.near, o.get = AskValue, ev.Near, &getting{quorum: ev.Quorum, best: -1, due: mono.Never}
 	if e.enqueue(o) && ev.Local != nil {
 		e.heardValue(o, 0, ev.Local)
 	}

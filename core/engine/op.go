@@ -35,6 +35,7 @@ type op struct {
 	put     *putting
 	ask     Ask             // what the walk asks for
 	want    int             // peers in its result; 0: k
+	near    []*contact.Info // whom it begins with, before the table
 	closest []*contact.Info // what the walk found, once it is over
 	// detached says that it is the rest of an operation that has ended, and
 	// has its places already.
@@ -79,6 +80,7 @@ type attempt struct {
 	warm  bool
 	store bool  // it brings a record: to refuse that is no failure of the peer
 	cut   bool  // it has less time than the peer deserves: to run out of it blames nobody
+	apart bool  // the peer is hearsay: no failure of it is held against anybody
 	rtt   int64 // the peer's round-trip time as it was known, nanoseconds; 0 unknown
 }
 

@@ -154,7 +154,7 @@ func (e *Engine) failed(ev Failed) {
 		return
 	}
 	defer e.release(a)
-	if a.peer != 0 && ev.Failure.Blames() && !(a.store && ev.Failure.Refuses()) {
+	if a.peer != 0 && ev.Failure.Blames() && !a.apart && !(a.store && ev.Failure.Refuses()) {
 		e.blame(a)
 	}
 	e.tell(ev.Attempt, a, ev.Failure, ev.Detail, nil)

@@ -32,7 +32,17 @@ func (e *Engine) startPut(ev StartPut) {
 func (e *Engine) startProvide(ev StartProvide) {
 	o := e.newOp(ev.Op, KindProvide, ev.Key, ev.Deadline, ev.Paths)
 	o.put = &putting{ask: AskAnnounce, enough: ev.Enough}
-	e.enqueue(o)
+	if !e.enqueue(o) || len(ev.To) == 0 {
+		return
+	}
+	s := o.put.to(o, e.handles(ev.To))
+	if len(ev.More) > 0 {
+		s.more = make(map[contact.Handle][][]byte, len(s.todo))
+		for _, h := range s.todo {
+			s.more[h] = ev.More
+		}
+	}
+	e.load(o, s)
 }
 
 // to is the second half of a put or provide, to these peers.

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"time"
 
 	"github.com/waymark-dht/waymark/core/boot"
@@ -33,7 +34,7 @@ func (v *env) Doubtful(h contact.Handle) bool {
 func (e *Engine) startLookup(ev StartLookup) {
 	o := &op{
 		id: ev.Op, kind: ev.Kind, preimage: ev.Preimage, target: key.Of(ev.Preimage),
-		bound: e.now.Mono.Add(e.cfg.Deadline), paths: ev.Paths, want: ev.Want,
+		bound: e.now.Mono.Add(e.cfg.Deadline), paths: ev.Paths, want: ev.Want, near: ev.Near,
 	}
 	if ev.Deadline != 0 {
 		o.bound = ev.Deadline
@@ -83,7 +84,7 @@ func (e *Engine) beginWalk(o *op) {
 	if o.want > 0 {
 		cfg.K = min(o.want, params.MaxWanted)
 	}
-	near := e.tab.Nearest(nil, o.target, 3*cfg.K)
+	near := e.startWith(o, e.tab.Nearest(nil, o.target, 3*cfg.K))
 	if o.kind == KindRefresh && o.target != e.self.Key && e.memory.Down(e.now.Mono) {
 		near = nil // the walk to ourselves has asked whom we know: in our outage, once a try is enough. KAD-5.7
 	}
@@ -101,6 +102,21 @@ func (e *Engine) beginWalk(o *op) {
 	o.walk.Reserve(reserve)
 	e.holdNew(o, 0)
 	e.driveWalk(o, lookup.Event{What: lookup.Tick})
+}
+
+// startWith puts the peers that an operation was told to begin with before
+// those of the table.
+func (e *Engine) startWith(o *op, near []contact.Handle) []contact.Handle {
+	if len(o.near) == 0 {
+		return near
+	}
+	told := e.handles(o.near[:min(len(o.near), params.MaxNear)])
+	for _, h := range near {
+		if !slices.Contains(told, h) {
+			told = append(told, h)
+		}
+	}
+	return told
 }
 
 // gentle is the configuration of a walk that only fills the table: no hurry in

@@ -33,3 +33,34 @@ const (
 	CrawlTries = 3
 	CrawlPause = DialsWindow
 )
+
+// The full-table client. KAD-16.
+const (
+	// FullEvery is how often the whole network is crawled again: of sessions of
+	// which half end within two hours a fifth ends meanwhile, and what an
+	// operation meets of them is noticed.
+	FullEvery = time.Hour
+	// FullRetry is when a crawl that came to nothing is tried again.
+	FullRetry = time.Minute
+	// FullStale is how many times FullEvery a table may be old.
+	FullStale = 3
+	// FullRounds is how often those among the closest that did not take a record
+	// are replaced by the next: with 30 % dead, three rounds leave 20·0.3³,
+	// half a copy, unplaced.
+	FullRounds = 3
+	// FullHop is what these rounds may take together, before the ordinary lookup.
+	FullHop = FullRounds * HardMax
+	// FullWidth is how many peers are told of their keys at a time.
+	FullWidth = 16
+	// FullBatch is how many keys are announced to one peer at a time: 30 KiB
+	// with our addresses, which a megabit per second carries in a quarter of a
+	// second.
+	FullBatch = 256
+	// FullChunk is how many keys are sorted by peer at a time: 20 numbers each.
+	FullChunk = 1 << 16
+	// FullAddrs is how many addresses of a peer the table keeps: the one that it
+	// was reached by, and two more.
+	FullAddrs = 3
+	// MaxNear is how many peers an operation can be told to begin with.
+	MaxNear = 3 * K
+)

@@ -69,6 +69,7 @@ var Rooms = []Room{
 	{Path: "validate/unsigned"},
 	{Path: "dual", Uses: []string{".", "core/params"}, Others: libp2p},
 	{Path: "crawl", Uses: []string{"core/*"}},
+	{Path: "fulltable", Uses: []string{".", "core/*", "crawl"}, Others: libp2p},
 	{Path: "delegated", Uses: []string{"."}, Others: slices.Concat(libp2p, boxo)},
 	{Path: "telemetry", Uses: []string{".", "core/*"}, Others: telemetry},
 	{Path: "dashboard", Uses: []string{".", "core/*"}},
@@ -77,7 +78,7 @@ var Rooms = []Room{
 	// The roof knows everything.
 	{
 		Path:   "cmd/waymark",
-		Uses:   []string{".", "core/*", "store/*", "validate/*", "crawl", "delegated", "telemetry", "dashboard", "sim", "internal/cli", "internal/devnet", "internal/fault"},
+		Uses:   []string{".", "core/*", "store/*", "validate/*", "crawl", "fulltable", "delegated", "telemetry", "dashboard", "sim", "internal/cli", "internal/devnet", "internal/fault"},
 		Others: slices.Concat(libp2p, commandUse, telemetry),
 	},
 

@@ -1,0 +1,185 @@
+package fulltable
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ipfs/go-cid"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/multiformats/go-multihash"
+
+	"github.com/waymark-dht/waymark"
+	"github.com/waymark-dht/waymark/core/contact"
+	"github.com/waymark-dht/waymark/core/key"
+	"github.com/waymark-dht/waymark/core/params"
+)
+
+// Announced is what announcing many keys has come to.
+type Announced struct {
+	Keys     int // that were to be announced, each counted once
+	Stored   int // of them: that somebody took
+	Copies   int // records that were taken, in all
+	Requests int // exchanges with peers; one carries many keys
+	FellBack int // keys that were announced one by one, as too few had taken them
+	Elapsed  time.Duration
+	Bound    time.Duration // what Elapsed could have been at most
+}
+
+// ProvideMany announces many keys, as [Client.AnnounceMany] does. The error says
+// how many nobody took, or is the caller's.
+func (c *Client) ProvideMany(ctx context.Context, keys []multihash.Multihash) error {
+	if !c.Ready() {
+		c.fellBack.Add(1)
+		return c.dht.ProvideMany(ctx, keys)
+	}
+	_, err := c.AnnounceMany(ctx, keys)
+	return err
+}
+
+// BoundMany is the time within which AnnounceMany ends for so many keys.
+func (c *Client) BoundMany(keys int) time.Duration {
+	batches, singles := keys*params.K, keys
+	return time.Duration((batches+params.FullWidth-1)/params.FullWidth)*(params.FullHop+params.Epsilon) +
+		time.Duration((singles+params.ProvideWidth-1)/params.ProvideWidth)*c.Bound(waymark.OpProvide) + params.Epsilon
+}
+
+// AnnounceMany tells the peers closest to each of many keys that this node
+// provides it. Each peer is told of all keys that it is close to over one stream,
+// so the cost grows with peers more than with keys. Keys that fewer than half of
+// their closest took are announced again one by one.
+func (c *Client) AnnounceMany(ctx context.Context, keys []multihash.Multihash) (a Announced, err error) {
+	began := time.Now()
+	keys = distinct(keys)
+	a.Keys, a.Bound = len(keys), c.BoundMany(len(keys))
+	for chunk := range slices.Chunk(keys, params.FullChunk) {
+		if err = c.announceChunk(ctx, chunk, &a); err != nil {
+			break
+		}
+	}
+	a.Elapsed = time.Since(began)
+	if err == nil && a.Stored < a.Keys {
+		err = fmt.Errorf("%d of %d keys were not announced: %w", a.Keys-a.Stored, a.Keys, waymark.ErrNotStored)
+	}
+	return a, err
+}
+
+// distinct returns keys in their order, each once.
+func distinct(keys []multihash.Multihash) []multihash.Multihash {
+	keys = slices.Clone(keys)
+	slices.SortFunc(keys, func(a, b multihash.Multihash) int { return strings.Compare(string(a), string(b)) })
+	return slices.CompactFunc(keys, func(a, b multihash.Multihash) bool { return string(a) == string(b) })
+}
+
+// announceChunk announces as many keys as are sorted by peer at a time.
+func (c *Client) announceChunk(ctx context.Context, keys []multihash.Multihash, a *Announced) error {
+	for _, k := range keys {
+		if err := c.dht.Provide(ctx, cid.NewCidV1(cid.Raw, k), false); err != nil { // ours first
+			return err
+		}
+	}
+	took, wanted := make([]int, len(keys)), 0
+	if c.Ready() {
+		batches, each := c.batches(keys)
+		wanted = each
+		c.oneHop.Add(uint64(len(keys)))
+		c.deliver(ctx, keys, batches, took, a)
+	}
+	c.top(ctx, keys, took, wanted/2, a)
+	for _, n := range took {
+		a.Copies += n
+		if n > 0 {
+			a.Stored++
+		}
+	}
+	return ctx.Err()
+}
+
+// batch is the keys that one peer is told of at once, by number.
+type batch struct {
+	to   peer.AddrInfo
+	keys []int
+}
+
+// batches turns keys with their closest peers into peers with their keys, and
+// says how many peers each key has.
+func (c *Client) batches(keys []multihash.Multihash) (all []batch, each int) {
+	open := make(map[uint32]int) // the last batch of each peer
+	infos := make(map[uint32]peer.AddrInfo)
+	points := make([]key.Key, len(keys))
+	for i, k := range keys {
+		points[i] = key.Of(k)
+	}
+	each = c.table.Load().share(points, params.K, func(number int, to uint32) {
+		i, is := open[to]
+		if !is || len(all[i].keys) >= params.FullBatch {
+			i = len(all)
+			open[to] = i
+			all = append(all, batch{to: infos[to]})
+		}
+		all[i].keys = append(all[i].keys, number)
+	}, func(to uint32, info *contact.Info) { infos[to] = waymark.InfoOf(info) })
+	return all, each
+}
+
+// deliver tells every peer of its keys, so many peers at a time, and counts who
+// took what.
+func (c *Client) deliver(ctx context.Context, keys []multihash.Multihash, batches []batch, took []int, a *Announced) {
+	var mu sync.Mutex
+	atOnce(ctx, params.FullWidth, len(batches), func(i int) {
+		b := batches[i]
+		theirs := make([]multihash.Multihash, len(b.keys))
+		for n, k := range b.keys {
+			theirs[n] = keys[k]
+		}
+		hop, cancel := context.WithTimeout(ctx, params.FullHop)
+		defer cancel()
+		s, _ := c.dht.AnnounceTo(hop, theirs, []peer.AddrInfo{b.to}) // whoever did not take them is counted by the keys
+		mu.Lock()
+		defer mu.Unlock()
+		a.Requests += s.Stats.Requests
+		for _, k := range b.keys {
+			took[k] += len(s.Peers)
+		}
+	})
+}
+
+// top announces one by one the keys that no more than enough peers have taken.
+func (c *Client) top(ctx context.Context, keys []multihash.Multihash, took []int, enough int, a *Announced) {
+	var few []int
+	for k, n := range took {
+		if n <= enough {
+			few = append(few, k)
+		}
+	}
+	a.FellBack += len(few)
+	var mu sync.Mutex
+	atOnce(ctx, params.ProvideWidth, len(few), func(i int) {
+		s, _ := c.announce(ctx, keys[few[i]])
+		mu.Lock()
+		defer mu.Unlock()
+		a.Requests += s.Stats.Requests
+		took[few[i]] = max(took[few[i]], len(s.Peers))
+	})
+}
+
+// atOnce calls f for the first n numbers, width of them at a time, until ctx
+// ends. Each call ends by itself.
+func atOnce(ctx context.Context, width, n int, f func(int)) {
+	var wg sync.WaitGroup
+	places := make(chan struct{}, width)
+	for i := range n {
+		if ctx.Err() != nil {
+			break
+		}
+		places <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-places }()
+			f(i)
+		})
+	}
+	wg.Wait()
+}
