@@ -32,13 +32,15 @@ func (w *World) death() condition {
 
 func (w *World) setState(n uint32, c condition) {
 	w.nodes[n].state = c
-	w.truthStale = true
+	w.truthStale, w.liarsOK = true, false
 }
 
 // accomplices appends the sybils nearest to a target.
 func (w *World) accomplices(dst []contact.Handle, target key.Key) []contact.Handle {
-	sybils := newRing(w, func(n uint32) bool { return w.nodes[n].state == sybil })
-	for _, n := range sybils.nearest(target, params.K, ^uint32(0)) {
+	if !w.liarsOK {
+		w.liars, w.liarsOK = newRing(w, func(n uint32) bool { return w.nodes[n].state == sybil }), true
+	}
+	for _, n := range w.liars.nearest(target, params.K, ^uint32(0)) {
 		dst = append(dst, handle(n))
 	}
 	return slices.Clip(dst)

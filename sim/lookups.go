@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"encoding/binary"
 	"time"
 
 	"github.com/waymark-dht/waymark/core/engine"
@@ -35,8 +34,7 @@ func newLookups(opt Options) *World {
 		}
 	}
 	for range opt.Lookups {
-		at := mono.Time(w.rnd.targets.Int64N(int64(spread)))
-		w.At(at, func() { w.newAsker(askers).next() })
+		w.After(w.scattered(), func() { w.newAsker(askers).next() })
 	}
 	return w
 }
@@ -75,14 +73,19 @@ func (w *World) warmUp(act *actor) {
 	}
 }
 
-// survivor draws a healthy node.
+// survivor draws a healthy node. There must be one.
 func (w *World) survivor() uint32 {
 	alive := w.answering()
-	return alive.nodes[w.rnd.targets.IntN(len(alive.nodes))]
+	for {
+		n := alive.nodes[w.rnd.targets.IntN(len(alive.nodes))]
+		if w.nodes[n].state == healthy {
+			return n
+		}
+	}
 }
 
 func (a *asker) next() {
-	preimage := binary.BigEndian.AppendUint64(nil, a.w.rnd.targets.Uint64())
+	preimage := a.w.preimage()
 	a.left--
 	a.op, a.target = a.w.newOp(), key.Of(preimage)
 	a.w.step(a.w.actor(a.n), engine.StartLookup{Op: a.op, Kind: engine.KindLookup, Preimage: preimage})

@@ -3,6 +3,7 @@ package sim
 import (
 	"reflect"
 	"testing"
+	"time"
 )
 
 // faulty is a faulty world small enough for every run of the tests.
@@ -37,5 +38,23 @@ func TestOneSeedIsOneRun(t *testing.T) {
 	}
 	if first.TraceHash == other.TraceHash {
 		t.Error("two seeds gave the same trace")
+	}
+}
+
+// Each scenario run twice is one run: the same figures and the same trace.
+func TestEveryScenarioRepeats(t *testing.T) {
+	for _, s := range Scenarios {
+		opt := Options{Nodes: 80, Seed: 11, Dead: 15, Lookups: 20, Duration: 2 * time.Minute, Rest: time.Minute}
+		first, err := s.Run(opt)
+		if err != nil && first.Events == 0 {
+			t.Fatal(err)
+		}
+		if again, _ := s.Run(opt); !reflect.DeepEqual(again, first) {
+			t.Errorf("%s: the same seed gave\n%+v\nand\n%+v", s.Name, first, again)
+		}
+		opt.Seed++
+		if other, _ := s.Run(opt); other.TraceHash == first.TraceHash {
+			t.Errorf("%s: two seeds gave the same trace", s.Name)
+		}
 	}
 }

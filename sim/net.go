@@ -57,6 +57,9 @@ func (w *World) send(a *actor, s engine.Send) {
 	}
 	a.requests = append(a.requests, ref)
 	w.tally.requests++
+	if w.sent != nil {
+		w.sent(a.n)
+	}
 	w.travel(ref)
 }
 

@@ -23,7 +23,9 @@ type Options struct {
 	Duration  time.Duration // virtual time of a scenario that has no end by itself
 	Rest      time.Duration // virtual time between the fault's end and the lookups that count
 	Again     time.Duration // values, providers: the period of storing again; negative is never
-	Scale     time.Duration // values, providers: λ of the sessions' Weibull distribution
+	Scale     time.Duration // churn, soak, values, providers: λ of the sessions' Weibull distribution
+	Liars     int           // sybil: percent of the members that answer and name each other only
+	Near      int           // eclipse: accomplices placed next to the target
 	Shape     int           // and a hundred times its k
 	Engine    engine.Config // of every node; Terse is always set
 

@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"encoding/binary"
 	"time"
 
 	"github.com/waymark-dht/waymark/core/engine"
@@ -40,12 +39,13 @@ func Partition(opt Options) (Result, error) {
 
 // use lets time pass in which somebody looks something up every second, so
 // that what fails is noticed.
-func (t *town) use(d time.Duration) error {
+func (t *town) use(d time.Duration) error { return t.useEvery(time.Second, d) }
+
+func (t *town) useEvery(pause, d time.Duration) error {
 	w := t.w
-	for at := time.Duration(0); at < d; at += time.Second {
+	for at := time.Duration(0); at < d; at += pause {
 		w.After(at, func() {
-			preimage := binary.BigEndian.AppendUint64(nil, w.rnd.targets.Uint64())
-			w.step(w.actor(w.survivor()), engine.StartLookup{Op: w.newOp(), Kind: engine.KindLookup, Preimage: preimage})
+			w.step(w.actor(w.survivor()), engine.StartLookup{Op: w.newOp(), Kind: engine.KindLookup, Preimage: w.preimage()})
 		})
 	}
 	return w.Run(w.now.Add(d))

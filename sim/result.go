@@ -21,6 +21,7 @@ type tally struct {
 	converged int
 	found     int // of the true k nearest
 	exist     int // how many there were
+	honest    share
 	asked     int
 	hops      int
 	end       []time.Duration
@@ -69,6 +70,7 @@ type Result struct {
 	Lookups       int           `json:"lookups"`
 	Converged     int           `json:"converged"`
 	Recall        float64       `json:"recall"`
+	Honest        float64       `json:"honest_recall"` // the same of those who do not lie
 	P50           float64       `json:"p50_ms"`
 	P95           float64       `json:"p95_ms"`
 	First50       float64       `json:"first_p50_ms"`
@@ -96,6 +98,18 @@ type Result struct {
 	BackBound float64 `json:"back_bound_ms,omitempty"`
 
 	Kept []Kept `json:"kept,omitempty"` // values, providers: over time
+
+	// What single scenarios measure beside that.
+	OnePath  float64 `json:"honest_recall_one_path,omitempty"` // sybil, eclipse: with one path instead
+	Target   float64 `json:"honest_recall_target,omitempty"`   // eclipse: of the lookups for the target
+	Leaves   int     `json:"leaves,omitempty"`                 // churn, soak: sessions that ended
+	Near     float64 `json:"neighbourhood,omitempty"`          // liveness: share of its k nearest that a member knows, the mean
+	NearMin  float64 `json:"neighbourhood_min,omitempty"`      // and the least
+	NearHeld float64 `json:"neighbourhood_table,omitempty"`    // and that its table holds, the mean
+	Samples  int     `json:"samples,omitempty"`                // soak: of what the members keep
+	Growth   float64 `json:"growth,omitempty"`                 // and by which factor the most of it grew
+	Offline  int     `json:"offline_requests_per_minute_max,omitempty"`
+	Stated   int     `json:"offline_requests_per_minute_stated,omitempty"`
 }
 
 // mostOf is how many of a full result make the figure "15 of 20".
@@ -112,8 +126,13 @@ func (w *World) count(n uint32, target key.Key, r engine.Result) {
 	t.exist += len(truth)
 	found := 0
 	for _, m := range truth {
-		if slices.ContainsFunc(r.Closest, func(c *contact.Info) bool { return c == w.info(m) }) {
-			found++
+		there := 0
+		if names(r, w.info(m)) {
+			there = 1
+		}
+		found += there
+		if w.nodes[m].state == healthy {
+			t.honest.add(share{there, 1})
 		}
 	}
 	t.found += found
@@ -130,6 +149,11 @@ func (w *World) count(n uint32, target key.Key, r engine.Result) {
 		slices.Sort(at)
 		t.most = append(t.most, at[mostOf-1].Sub(r.Started))
 	}
+}
+
+// names reports whether a result names a peer.
+func names(r engine.Result, who *contact.Info) bool {
+	return slices.ContainsFunc(r.Closest, func(c *contact.Info) bool { return c == who })
 }
 
 // finish measures and sums up the world when its run has ended.
@@ -155,7 +179,7 @@ func (w *World) Result() Result {
 		TraceHash: hex(w.trace), Virtual: w.now.Sub(0), Events: w.events, Operations: t.ops,
 		Lookups: t.lookups, Converged: t.converged, Overdue: t.overdue, Stalled: w.stalled(),
 		MaxOverBound: ms(max(0, t.overBound)),
-		Recall:       ratio(t.found, t.exist), Requests: ratio(t.asked, t.lookups), Depth: ratio(t.hops, t.lookups),
+		Recall:       ratio(t.found, t.exist), Honest: t.honest.value(), Requests: ratio(t.asked, t.lookups), Depth: ratio(t.hops, t.lookups),
 	}
 	r.P50, r.P95 = quantiles(t.end)
 	r.First50, r.First95 = quantiles(t.first)

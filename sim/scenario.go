@@ -29,6 +29,11 @@ var Scenarios = []Scenario{
 	{"flash-crowd", "as many again join within a minute", FlashCrowd},
 	{"values", "values are found for a day while members come and go", Values},
 	{"providers", "the same of provider records", Providers},
+	{"churn", "members come and go in sessions of the measured lengths", Churn},
+	{"sybil", "a fifth of the members answer and name only each other", Sybil},
+	{"eclipse", "accomplices sit next to a key and name only each other", Eclipse},
+	{"liveness", "one fault after another, then quiet: all is well again in time", Liveness},
+	{"soak", "days of churn and outages: nothing grows, nobody hot-loops", Soak},
 }
 
 // ScenarioOf finds a scenario by its name.
@@ -60,10 +65,12 @@ var Settings = []Setting{
 	{"proximity", "true: big buckets hold the fastest", truth(func(o *Options) *bool { return &o.Proximity }), setTruth(func(o *Options) *bool { return &o.Proximity })},
 	{"transport", "quic or tcp", transport, setTransport},
 	{"duration", "how long the fault lasts, in virtual time", lasting(func(o *Options) *time.Duration { return &o.Duration }), setLasting(func(o *Options) *time.Duration { return &o.Duration })},
+	{"liars", "sybil: percent of the members that lie", whole(func(o *Options) *int { return &o.Liars }), setWhole(func(o *Options) *int { return &o.Liars }, 1, 60)},
+	{"near", "eclipse: accomplices next to the target", whole(func(o *Options) *int { return &o.Near }), setWhole(func(o *Options) *int { return &o.Near }, 1, 200)},
 	{"again", "values, providers: the period of storing again, or off", again, setAgain},
-	{"scale", "values, providers: λ of the sessions' Weibull distribution", lasting(func(o *Options) *time.Duration { return &o.Scale }), setLasting(func(o *Options) *time.Duration { return &o.Scale })},
-	{"shape", "values, providers: a hundred times its k, 50 is the stress", whole(func(o *Options) *int { return &o.Shape }), setWhole(func(o *Options) *int { return &o.Shape }, 10, 500)},
-	{"rest", "partition: how long after the fault the lookups that count begin", lasting(func(o *Options) *time.Duration { return &o.Rest }), setLasting(func(o *Options) *time.Duration { return &o.Rest })},
+	{"scale", "churn, soak, values, providers: λ of the sessions' Weibull distribution", lasting(func(o *Options) *time.Duration { return &o.Scale }), setLasting(func(o *Options) *time.Duration { return &o.Scale })},
+	{"shape", "churn, soak, values, providers: a hundred times its k, 50 is the stress", whole(func(o *Options) *int { return &o.Shape }), setWhole(func(o *Options) *int { return &o.Shape }, 10, 500)},
+	{"rest", "partition, liveness: how long after the fault the lookups that count begin", lasting(func(o *Options) *time.Duration { return &o.Rest }), setLasting(func(o *Options) *time.Duration { return &o.Rest })},
 }
 
 // Set changes an option by its name.
@@ -143,8 +150,8 @@ func lasting(of func(*Options) *time.Duration) func(*Options) string {
 func setLasting(of func(*Options) *time.Duration) func(*Options, string) error {
 	return func(o *Options, text string) error {
 		d, err := time.ParseDuration(text)
-		if err != nil || d < time.Second || d > 24*time.Hour {
-			return errors.New("it is a time from 1s to 24h, as in 90s or 5m")
+		if err != nil || d < time.Second || d > 30*24*time.Hour {
+			return errors.New("it is a time from 1s to 720h, as in 90s or 5m")
 		}
 		*of(o) = d
 		return nil

@@ -1,15 +1,12 @@
 package sim
 
 import (
-	"encoding/binary"
 	"slices"
 	"time"
 
 	"github.com/waymark-dht/waymark/core/engine"
-	"github.com/waymark-dht/waymark/core/key"
 	"github.com/waymark-dht/waymark/core/lookup"
 	"github.com/waymark-dht/waymark/core/mono"
-	"github.com/waymark-dht/waymark/core/params"
 )
 
 // town is a world in which every member acts and looks after itself, as in
@@ -19,7 +16,8 @@ type town struct {
 	w     *World
 	ready []mono.Time // when each member last became of use; zero if it has not
 	since []mono.Time // when it had to begin: its start, or the end of the fault
-	asked map[engine.OpID]key.Key
+	q     *inquiry
+	lost  int // lookups that count whose askers left before their end
 }
 
 // The clock of a town's scenario.
@@ -37,11 +35,11 @@ func newTown(scenario string, opt Options) *town {
 		opt.Engine.Lookup = lookup.Defaults(opt.Engine.Paths)
 	}
 	w := NewWorld(opt)
-	t := &town{w: w, ready: make([]mono.Time, len(w.nodes)), since: make([]mono.Time, len(w.nodes)), asked: make(map[engine.OpID]key.Key)}
+	t := &town{w: w, ready: make([]mono.Time, len(w.nodes)), since: make([]mono.Time, len(w.nodes)), q: newInquiry(w)}
 	for n := range t.seeds() {
 		w.opt.Engine.Seeds = append(w.opt.Engine.Seeds, engine.Seed{Peer: w.info(n)})
 	}
-	w.ended, w.useful = t.ended, func(n uint32) { t.ready[n] = w.now }
+	w.ended, w.useful = t.q.ended, func(n uint32) { t.ready[n] = w.now }
 	return t
 }
 
@@ -97,23 +95,13 @@ func (t *town) some(percent int) (chosen []uint32) {
 func (t *town) lookups() error {
 	w := t.w
 	for range w.opt.Lookups {
-		w.After(time.Duration(w.rnd.targets.Int64N(int64(spread))), func() {
-			preimage := binary.BigEndian.AppendUint64(nil, w.rnd.targets.Uint64())
-			op := w.newOp()
-			t.asked[op] = key.Of(preimage)
-			w.step(w.actor(w.survivor()), engine.StartLookup{Op: op, Kind: engine.KindLookup, Preimage: preimage})
-		})
+		w.After(w.scattered(), func() { t.lookup(w.survivor()) })
 	}
-	return w.Run(w.now.Add(spread + params.OpDeadline + params.Epsilon))
+	return w.Run(w.now.Add(answered))
 }
 
-func (t *town) ended(n uint32, f engine.OpEnded) {
-	if target, ok := t.asked[f.Op]; ok {
-		delete(t.asked, f.Op)
-		t.w.checkResult(t.w.nodes[n].act, target, f.Result.Closest)
-		t.w.count(n, target, f.Result)
-	}
-}
+// lookup lets a member look up a random key; it counts.
+func (t *town) lookup(n uint32) { t.q.ask(n, t.w.preimage(), t.w.count) }
 
 // end sums up; a town whose lookups did not find what there was broke a promise.
 func (t *town) end(err error) (Result, error) {
@@ -121,7 +109,7 @@ func (t *town) end(err error) (Result, error) {
 	if err == nil && r.Lookups > 0 && r.Recall < wantRecall {
 		err = t.w.broken("recall is %.4f after the fault, less than %.2f", r.Recall, wantRecall)
 	}
-	if err == nil && r.Lookups < t.w.opt.Lookups {
+	if err == nil && r.Lookups+t.lost < t.w.opt.Lookups {
 		err = t.w.broken("%d of %d lookups ended", r.Lookups, t.w.opt.Lookups)
 	}
 	return r, err

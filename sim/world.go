@@ -28,8 +28,12 @@ type World struct {
 	truth      ring // members that answer
 	truthStale bool
 
-	shelves  *shelves                         // what the members store, if they do
+	shelves  *shelves           // what the members store, if they do
+	wanted   func(key.Key) bool // which keys may be drawn now; nil: any
+	liars    ring               // the sybils, if liarsOK
+	liarsOK  bool
 	ended    func(n uint32, f engine.OpEnded) // what a scenario does with an end
+	sent     func(n uint32)                   // with a request
 	useful   func(n uint32)                   // and with a node that is of use
 	lastOp   engine.OpID
 	trace    uint64
@@ -82,19 +86,29 @@ func NewWorld(opt Options) *World {
 	return w
 }
 
-// settle adds one member.
+// settle adds one member, with an identifier of its own.
 func (w *World) settle() uint32 {
 	n := uint32(len(w.nodes))
 	for fresh := false; !fresh; {
-		id := binary.BigEndian.AppendUint64(nil, w.rnd.keys.Uint64())
 		before := w.book.Len()
-		w.book.Intern(contact.New(contact.ID(id), address(n)))
+		w.book.Intern(contact.New(w.drawID(), address(n)))
 		fresh = w.book.Len() > before // else the identifier was drawn before
 	}
 	w.nodes = append(w.nodes, node{place: settle(w.rnd.places), slow: w.rnd.places.Float64() < slowShare})
 	w.nodes[n].tab = table.New(w.key(n), w.book, w.opt.Engine.Table)
 	w.truthStale = true
 	return n
+}
+
+// drawID draws an identifier: the next one, or the next one of whose key the
+// scenario approves.
+func (w *World) drawID() contact.ID {
+	for {
+		id := contact.ID(binary.BigEndian.AppendUint64(nil, w.rnd.keys.Uint64()))
+		if w.wanted == nil || w.wanted(key.Of([]byte(id))) {
+			return id
+		}
+	}
 }
 
 // address is the one address of a node: an IPv4 address of its own, spread
@@ -154,7 +168,9 @@ func (w *World) happen(e event) {
 	case deliver:
 		w.delivered(e.ref)
 	case scene:
-		w.plans[e.ref]()
+		do := w.plans[e.ref]
+		w.plans[e.ref] = nil // what it holds may be a node that has left
+		do()
 	}
 }
 
