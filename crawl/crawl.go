@@ -105,6 +105,10 @@ func New(cfg Config, seeds []*contact.Info) *Crawl {
 	return c
 }
 
+// Done enters a peer whose visit has ended in an earlier crawl: it is not visited
+// again. Call it before Run.
+func (c *Crawl) Done(p Peer) { c.front.done(p) }
+
 // Run visits whoever is to be visited, until nobody is left, a limit is reached
 // or ctx ends. Another Run goes on where this one ended.
 func (c *Crawl) Run(ctx context.Context, a Asker) Result {

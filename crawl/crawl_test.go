@@ -175,7 +175,7 @@ func wantAll(t *testing.T, l *land, r Result) {
 }
 
 func TestEverybodyIsFoundAndEveryTableLearntWhole(t *testing.T) {
-	for _, n := range []int{1, 2, 19, 30, 400, 2000} {
+	for _, n := range []int{1, 2, 19, 30, 400, 1000} {
 		bubble(t, func(t *testing.T) {
 			l := newLand(uint64(n), n)
 			r := New(Config{Edges: true}, l.peers[:1]).Run(t.Context(), l)
@@ -268,6 +268,28 @@ func TestACrawlThatWasStoppedGoesOnWhereItWas(t *testing.T) {
 		for id, asks := range done {
 			if l.asked[id] != asks {
 				t.Errorf("one that was done was asked again: %d and %d times", asks, l.asked[id])
+			}
+		}
+	})
+}
+
+func TestAnotherCrawlGoesOnWithWhatWasWrittenDown(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		l := newLand(15, 300)
+		l.dead[l.peers[4].ID] = contact.Refused
+		half := New(Config{Peers: 150}, l.peers[:1]).Run(t.Context(), l)
+		c := New(Config{}, append(half.Left, l.peers[0], l.peers[7]))
+		for _, p := range half.Peers {
+			c.Done(p)
+		}
+		r := c.Run(t.Context(), l)
+		wantAll(t, l, r)
+		if r.Why != Complete || r.Progress.Found != 300 || r.Progress.Failed != 1 || len(l.order) != 300 || len(half.Left) != half.Progress.Left {
+			t.Errorf("%v, %+v, %d were asked", r.Why, r.Progress, len(l.order))
+		}
+		for _, p := range r.Peers {
+			if n := l.asked[p.Info.ID]; n != p.Asks {
+				t.Errorf("%x was asked %d times, and %d are reported", p.Info.ID, n, p.Asks)
 			}
 		}
 	})

@@ -82,6 +82,24 @@ func (f *frontier) name(info *contact.Info, by int) {
 	f.entries = append(f.entries, entry{info: info, by: [3]int{by, none, none}})
 }
 
+// done enters a peer whose visit has ended already.
+func (f *frontier) done(p Peer) {
+	at, known := f.index[p.Info.ID]
+	switch {
+	case known && f.entries[at].state == ended:
+		return
+	case !known:
+		at = len(f.entries)
+		f.index[p.Info.ID] = at
+		f.entries = append(f.entries, entry{by: [3]int{none, none, none}})
+	default:
+		f.soon = slices.DeleteFunc(f.soon, func(i int) bool { return i == at })
+	}
+	e := &f.entries[at]
+	e.info, e.peer, e.state, e.tries = p.Info, p, ended, max(1, p.Tries)
+	f.credit(e)
+}
+
 // namedAgain notes who else vouches for a peer, and what other addresses it has.
 func (f *frontier) namedAgain(at int, info *contact.Info, by int) {
 	e := &f.entries[at]

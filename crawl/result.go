@@ -53,6 +53,7 @@ type Result struct {
 	Why      Why
 	Progress Progress
 	Peers    []Peer           // whose visits have ended, in the order of their keys
+	Left     []*contact.Info  // who is still to be visited, in the order of their keys
 	Failures contact.Failures // of those that did not answer
 	Liars    int              // peers whose names stayed mostly unanswered
 	Stuck    int              // calls of the Asker that were left behind
@@ -76,6 +77,7 @@ func (c *Crawl) result(why Why, elapsed time.Duration) Result {
 			r.Liars++
 		}
 		if e.state != ended {
+			r.Left = append(r.Left, e.info)
 			continue
 		}
 		r.Peers = append(r.Peers, e.peer)
@@ -84,5 +86,6 @@ func (c *Crawl) result(why Why, elapsed time.Duration) Result {
 		}
 	}
 	slices.SortFunc(r.Peers, func(a, b Peer) int { return a.Info.Key.Compare(b.Info.Key) })
+	slices.SortFunc(r.Left, func(a, b *contact.Info) int { return a.Key.Compare(b.Key) })
 	return r
 }

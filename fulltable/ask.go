@@ -61,11 +61,16 @@ func (a *asker) Leave(of *contact.Info) {
 // returns who is in it. It begins with the node's routing table, which must
 // not be empty (waymark.ErrNotReady), and ends within cfg.Bound.
 func Crawl(ctx context.Context, d *waymark.DHT, cfg crawl.Config) (crawl.Result, error) {
-	return crawlFrom(ctx, d, cfg, nil)
+	c, err := Begin(d, cfg, nil)
+	if err != nil {
+		return crawl.Result{}, err
+	}
+	return Run(ctx, d, c), nil
 }
 
-// crawlFrom is Crawl that begins with some more peers.
-func crawlFrom(ctx context.Context, d *waymark.DHT, cfg crawl.Config, more []*contact.Info) (crawl.Result, error) {
+// Begin is the beginning of Crawl, for one that is to go on with more peers or
+// to be stopped and gone on with.
+func Begin(d *waymark.DHT, cfg crawl.Config, more []*contact.Info) (*crawl.Crawl, error) {
 	var seeds []*contact.Info
 	for _, b := range d.RoutingTable().Buckets {
 		for _, p := range b.Contacts {
@@ -75,11 +80,15 @@ func crawlFrom(ctx context.Context, d *waymark.DHT, cfg crawl.Config, more []*co
 		}
 	}
 	if seeds = append(seeds, more...); len(seeds) == 0 {
-		return crawl.Result{}, waymark.ErrNotReady
+		return nil, waymark.ErrNotReady
 	}
 	cfg.Self = contact.ID(d.PeerID())
+	return crawl.New(cfg, seeds), nil
+}
+
+// Run is the rest of Crawl, and goes on where an earlier Run was stopped.
+func Run(ctx context.Context, d *waymark.DHT, c *crawl.Crawl) crawl.Result {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	r := crawl.New(cfg, seeds).Run(ctx, &asker{dht: d, stop: cancel, ours: make(map[contact.ID]bool)})
-	return r, nil
+	return c.Run(ctx, &asker{dht: d, stop: cancel, ours: make(map[contact.ID]bool)})
 }

@@ -193,7 +193,11 @@ func (c *Client) crawl(ctx context.Context) bool {
 	for _, f := range c.table.Load().all() {
 		known = append(known, f.info)
 	}
-	r, err := crawlFrom(ctx, c.dht, cfg, known)
+	var r crawl.Result
+	walk, err := Begin(c.dht, cfg, known)
+	if err == nil {
+		r = Run(ctx, c.dht, walk)
+	}
 	ok := err == nil && c.adopt(r)
 	peers, _ := c.table.Load().len()
 	c.alter(func(s *Status) {

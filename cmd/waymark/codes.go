@@ -120,6 +120,26 @@ var codes = []code{
 		"The lookup converged: the peers closest to the content were all asked, and none\nknows a provider.",
 	},
 	{
+		"WM-C001", cli.ExitNoPeers, "no-peers", "the crawl reached nobody",
+		"The node joined the network, and then nobody answered it any more.",
+	},
+	{
+		"WM-C002", cli.ExitDeadline, "partial-deadline", "the crawl ran out of time",
+		"The crawl ended at its bound, or at --timeout. What it found until then is\nprinted, and with -o written; --resume goes on with it.",
+	},
+	{
+		"WM-C003", cli.ExitNoPeers, "stalled", "the crawl is stuck",
+		"So many calls into the network do not return by their deadline that no peer\ncould be asked any more. That is a defect of a transport or of Waymark.",
+	},
+	{
+		"WM-C004", cli.ExitFailed, "failed", "the crawl's files could not be written",
+		"The folder that -o names cannot be made or written to. Before the crawl nothing\nis sent; after it what it found is printed all the same.",
+	},
+	{
+		"WM-C005", cli.ExitUsage, "failed", "no crawl to go on with",
+		"--resume goes on with the crawl whose peers.ndjson is in the folder that -o\nnames. With --neighbors its edges.ndjson must be there too.",
+	},
+	{
 		"WM-D001", cli.ExitFailed, "", "the demonstration broke a promise",
 		"The demonstration checks the promises of Waymark on real hosts: outcome ready,\nwithin the bound that was printed before, nothing overdue, recall of at least\n0.95. One of them did not hold. That is a defect; please report it with the\ncommand line that is printed, which repeats the network.",
 	},

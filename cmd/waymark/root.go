@@ -43,7 +43,7 @@ func (a *app) root() *cobra.Command {
 	root.SetUsageFunc(func(cmd *cobra.Command) error { help(cmd, a.stderr); return nil })
 	root.SetHelpCommand(&cobra.Command{Use: "no-help", Hidden: true})
 	root.AddCommand(a.demo(), a.sim(), a.serve(),
-		a.bootstrap(), a.lookup(), a.findpeer(), a.put(), a.get(), a.provide(), a.findprovs(),
+		a.bootstrap(), a.lookup(), a.findpeer(), a.put(), a.get(), a.provide(), a.findprovs(), a.crawl(),
 		a.query(), a.ping(), a.identify(), a.explain(), a.version())
 	return root
 }
