@@ -39,8 +39,8 @@ func (e *Engine) met(info *contact.Info) {
 // asking reports whether a request to a contact is under way: its outcome says
 // what a check would. Mostly it is what made the peer known to identify.
 func (e *Engine) asking(h contact.Handle) bool {
-	for _, a := range e.attempts {
-		if a.peer == h {
+	for i := range e.attempts {
+		if e.attempts[i].peer == h {
 			return true
 		}
 	}
@@ -58,8 +58,7 @@ func (e *Engine) wantProbe(h contact.Handle) {
 // startProbes begins checks while fewer than AdmissionProbes are under way.
 func (e *Engine) startProbes() {
 	e.admit.open = slices.DeleteFunc(e.admit.open, func(p probing) bool {
-		_, open := e.attempts[p.attempt]
-		return !open
+		return !e.attempts.has(p.attempt)
 	})
 	for len(e.admit.waiting) > 0 && len(e.admit.open) < params.AdmissionProbes {
 		h := e.admit.waiting[0]
@@ -88,7 +87,7 @@ func (e *Engine) expireProbes() {
 func (e *Engine) probesWake() mono.Time {
 	wake := mono.Never
 	for _, p := range e.admit.open {
-		if _, open := e.attempts[p.attempt]; open {
+		if e.attempts.has(p.attempt) {
 			wake = mono.Earlier(wake, p.hard)
 		}
 	}
@@ -139,7 +138,7 @@ func (e *Engine) startPing(ev StartPing) {
 		return
 	}
 	o.stats.Requests = 1
-	id := e.dispatch(attempt{op: o.id, peer: h, cut: cut, apart: ev.Apart})
+	id := e.dispatch(attempt{op: o, peer: h, cut: cut, apart: ev.Apart})
 	info := e.book.Info(h)
 	preimage := ev.Key
 	if preimage == nil {

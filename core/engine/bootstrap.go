@@ -95,7 +95,7 @@ func (e *Engine) drivePlan(o *op, ev boot.Event) {
 		case boot.Probe:
 			e.probeSeed(o, a)
 		case boot.Resolve:
-			id := e.dispatch(attempt{op: o.id, local: uint32(a.Attempt)})
+			id := e.dispatch(attempt{op: o, local: uint32(a.Attempt)})
 			e.effects = append(e.effects, Resolve{Attempt: id, Name: a.Name, Deadline: e.lead(a.Deadline)})
 		case boot.Walk:
 			e.startRefresh(o, a)
@@ -103,7 +103,7 @@ func (e *Engine) drivePlan(o *op, ev boot.Event) {
 			e.dropStep(o, a)
 		}
 	}
-	if e.byID[o.id] != o {
+	if o.closed {
 		return // a step that ended in Next's actions has ended the whole
 	}
 	e.tellSteps(o)
@@ -116,7 +116,7 @@ func (e *Engine) drivePlan(o *op, ev boot.Event) {
 
 // probeSeed asks one seed or remembered contact, past any dial back-off.
 func (e *Engine) probeSeed(o *op, a boot.Action) {
-	id := e.dispatch(attempt{op: o.id, local: uint32(a.Attempt), peer: a.Peer, cut: a.Cut})
+	id := e.dispatch(attempt{op: o, local: uint32(a.Attempt), peer: a.Peer, cut: a.Cut})
 	info := e.book.Info(a.Peer)
 	e.effects = append(e.effects, Send{
 		Attempt: id, To: info, Key: []byte(e.self.ID), Deadline: e.lead(a.Deadline), Seed: true,
@@ -131,7 +131,7 @@ func (e *Engine) probeSeed(o *op, a boot.Action) {
 // startRefresh opens the walk for the node itself or into one bucket.
 func (e *Engine) startRefresh(o *op, a boot.Action) {
 	child := &op{
-		id: e.child(), parent: o.id, step: a.Attempt, kind: KindRefresh,
+		id: e.child(), parent: o.id, up: o, step: a.Attempt, kind: KindRefresh,
 		preimage: []byte(e.self.ID), target: e.self.Key,
 		bound: mono.Earlier(e.now.Mono.Add(e.cfg.Deadline), a.Deadline),
 	}
@@ -156,7 +156,7 @@ func (e *Engine) dropStep(o *op, a boot.Action) {
 	}
 	for _, child := range e.ops {
 		if child.parent == o.id && child.step == a.Attempt {
-			child.parent = 0 // the plan has filed the step already
+			child.parent, child.up = 0, nil // the plan has filed the step already
 			e.stop(child, Stopped)
 			return
 		}

@@ -53,17 +53,17 @@ type Engine struct {
 	patience lookup.Patience
 	given    [2]time.Duration // the longest hard deadline of requests under way, cold and warm
 	memory   lookup.Memory
-	warm     map[contact.ID]bool // who is connected
-	seeds    []contact.Handle    // the seeds that are contacts, held
+	linked   warmth
+	seeds    []contact.Handle // the seeds that are contacts, held
 
 	ops       []*op // running and queued, in the order in which they were started
 	byID      map[OpID]*op
-	queued    []OpID // of them, those that wait for a place, the first come first
-	committed int    // places that running operations use or are granted
-	share     int    // requests in flight that one operation is granted now
+	queued    []*op // of them, those that wait for a place, the first come first
+	committed int   // places that running operations use or are granted
+	share     int   // requests in flight that one operation is granted now
 	children  OpID
 
-	attempts map[AttemptID]attempt
+	attempts ledger
 	last     AttemptID
 	admit    admission
 
@@ -92,8 +92,7 @@ func New(cfg Config, self *contact.Info, book *contact.Book, seed uint64) *Engin
 	src := rand.NewPCG(seed, 0)
 	e := &Engine{
 		cfg: cfg, self: self, book: book, tab: table.New(self.Key, book, cfg.Table),
-		src: src, rng: rand.New(src), warm: make(map[contact.ID]bool),
-		byID: make(map[OpID]*op), attempts: make(map[AttemptID]attempt), share: params.LookupSlots,
+		src: src, rng: rand.New(src), byID: make(map[OpID]*op), share: params.LookupSlots,
 		given: newlyGiven(),
 	}
 	for _, s := range cfg.Seeds {
@@ -156,10 +155,9 @@ func (e *Engine) apply(ev Event) {
 	case Resolved:
 		e.resolved(ev)
 	case Connected:
-		e.warm[ev.Peer], e.joined = true, true
+		e.connected(&ev)
 	case Disconnected:
-		delete(e.warm, ev.Peer)
-		e.lonely()
+		e.disconnected(&ev)
 	case Met:
 		e.met(ev.Peer)
 	case Withdrawn:
@@ -183,7 +181,7 @@ func (e *Engine) apply(ev Event) {
 // has come. Operations that end meanwhile leave the list.
 func (e *Engine) expire() {
 	for _, o := range e.due() {
-		if e.byID[o.id] == o {
+		if !o.closed {
 			e.tick(o)
 		}
 	}
@@ -303,17 +301,36 @@ func (e *Engine) Clone() *Engine {
 	c.book = e.book.Clone()
 	c.tab = e.tab.Clone(c.book)
 	c.memory = e.memory.Clone()
-	c.warm, c.attempts = cloneMap(e.warm), cloneMap(e.attempts)
-	c.seeds, c.queued = slices.Clone(e.seeds), slices.Clone(e.queued)
+	c.linked, c.seeds = e.linked.clone(), slices.Clone(e.seeds)
 	c.effects, c.facts = slices.Clone(e.effects), slices.Clone(e.facts)
 	c.admit = e.admit.clone()
 	c.remembered.handles = slices.Clone(e.remembered.handles)
+	c.cloneOps(e)
+	return &c
+}
+
+// cloneOps copies the operations, and points all that pointed at them at the
+// copies.
+func (c *Engine) cloneOps(e *Engine) {
 	c.ops, c.byID = make([]*op, len(e.ops)), make(map[OpID]*op, len(e.ops))
 	for i, o := range e.ops {
 		c.ops[i] = o.clone()
 		c.byID[o.id] = c.ops[i]
 	}
-	return &c
+	for _, o := range c.ops {
+		if o.up != nil {
+			o.up = c.byID[o.up.id]
+		}
+	}
+	c.queued, c.attempts = slices.Clone(e.queued), slices.Clone(e.attempts)
+	for i, o := range c.queued {
+		c.queued[i] = c.byID[o.id]
+	}
+	for i := range c.attempts {
+		if a := &c.attempts[i]; a.op != nil {
+			a.op = c.byID[a.op.id]
+		}
+	}
 }
 
 func cloneMap[K comparable, V any](m map[K]V) map[K]V {

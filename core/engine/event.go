@@ -150,10 +150,16 @@ type (
 	}
 
 	// Connected says that a connection to the peer is open: asking it is warm.
-	Connected struct{ Peer contact.ID }
+	Connected struct {
+		Peer  contact.ID
+		Known contact.Handle // its name in the engine's book, by who shares that; else zero
+	}
 
 	// Disconnected says that the last connection to the peer is gone.
-	Disconnected struct{ Peer contact.ID }
+	Disconnected struct {
+		Peer  contact.ID
+		Known contact.Handle // as in Connected
+	}
 
 	// Met says that a peer is known to serve this DHT (by identify). It may
 	// enter the table once it has answered.

@@ -115,7 +115,7 @@ func (e *Engine) choose(o *op) {
 		return
 	}
 	g.asked = asked
-	g.choosing = e.dispatch(attempt{op: o.id})
+	g.choosing = e.dispatch(attempt{op: o})
 	g.due = mono.Earlier(e.now.Mono.Add(params.ChooseDeadline), o.bound)
 	o.wake = mono.Earlier(o.wake, g.due)
 	values := make([][]byte, len(asked))
@@ -127,9 +127,9 @@ func (e *Engine) choose(o *op) {
 
 // chosen takes the outcome of a comparison.
 func (e *Engine) chosen(ev Chosen) {
-	if o := e.byID[e.attempts[ev.Attempt].op]; o != nil && o.get != nil && o.get.choosing == ev.Attempt {
+	if a, ok := e.attempts.find(ev.Attempt); ok && a.op != nil && a.op.get != nil && a.op.get.choosing == ev.Attempt {
 		e.settle(ev.Attempt)
-		e.compared(o, ev.Best)
+		e.compared(a.op, ev.Best)
 	}
 }
 
@@ -157,7 +157,7 @@ func (e *Engine) expireChoice(o *op) {
 // over and nothing left to compare.
 func (e *Engine) settleGet(o *op) {
 	switch g := o.get; {
-	case e.byID[o.id] != o || g.choosing != 0:
+	case o.closed || g.choosing != 0:
 	case g.met && o.walk != nil:
 		e.driveWalk(o, lookup.Event{What: lookup.Cancel})
 	case g.met:

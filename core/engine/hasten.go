@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"slices"
 	"time"
 
 	"github.com/waymark-dht/waymark/core/params"
@@ -28,7 +27,8 @@ func (e *Engine) hasten(warm bool) {
 	}
 	*given = hard
 	for _, id := range e.walking(warm) {
-		deadline := e.attempts[id].sent.Add(hard)
+		a, _ := e.attempts.find(id)
+		deadline := a.sent.Add(hard)
 		e.effects = append(e.effects, Hasten{Attempt: id, Deadline: e.lead(deadline)})
 	}
 }
@@ -36,12 +36,11 @@ func (e *Engine) hasten(warm bool) {
 // walking returns the requests of lookups, in their order, that were given the
 // hard deadline of a class: those to peers of whom nothing more is known.
 func (e *Engine) walking(warm bool) (ids []AttemptID) {
-	for id, a := range e.attempts {
-		if o := e.byID[a.op]; o != nil && o.walk != nil && a.warm == warm && a.rtt == 0 {
-			ids = append(ids, id)
+	for i := range e.attempts {
+		if a := &e.attempts[i]; a.op != nil && a.op.walk != nil && a.warm == warm && a.rtt == 0 {
+			ids = append(ids, a.id)
 		}
 	}
-	slices.Sort(ids)
 	return ids
 }
 

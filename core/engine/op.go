@@ -16,6 +16,7 @@ import (
 // over and whose last values are still being compared.
 type op struct {
 	id, parent OpID
+	up         *op          // the bootstrap that it is a step of, and that wants to hear of it
 	step       boot.Attempt // of the parent's plan
 	kind       Kind
 	preimage   []byte
@@ -25,7 +26,8 @@ type op struct {
 	wake       mono.Time // when it wants a tick
 	paths      int
 	queued     bool
-	used       int // places that it is counted with in committed
+	closed     bool // it has ended
+	used       int  // places that it is counted with in committed
 
 	walk    *lookup.Lookup
 	plan    *boot.Planner
@@ -73,7 +75,8 @@ func (o *op) clone() *op {
 
 // attempt is one effect under way and whose it is.
 type attempt struct {
-	op    OpID // zero for an admission probe
+	id    AttemptID
+	op    *op // open; nil for an admission probe
 	local uint32
 	peer  contact.Handle // held; zero for a name
 	sent  mono.Time
@@ -116,9 +119,10 @@ func (o *op) indispensable() bool {
 // close takes an operation off the list and tells its result: once, for the
 // list is where every other road to here begins.
 func (e *Engine) close(o *op, r Result) {
+	o.closed = true
 	delete(e.byID, o.id)
 	e.ops = slices.DeleteFunc(e.ops, func(x *op) bool { return x == o })
-	e.queued = slices.DeleteFunc(e.queued, func(id OpID) bool { return id == o.id })
+	e.queued = slices.DeleteFunc(e.queued, func(x *op) bool { return x == o })
 	e.uncommit(o)
 	r.Started, r.Ended, r.Bound = o.started, e.now.Mono, o.bound
 	if r.Report == nil {
@@ -179,7 +183,7 @@ func (e *Engine) tick(o *op) {
 		e.driveStore(o)
 	case o.get != nil:
 		e.expireChoice(o)
-		if e.byID[o.id] == o && o.bound.Due(e.now.Mono) {
+		if !o.closed && o.bound.Due(e.now.Mono) {
 			e.getEnded(o, PartialDeadline)
 		}
 	default: // a ping that was not answered, or an operation that never found a place
@@ -209,7 +213,7 @@ func (e *Engine) shutdown() {
 // startQueued gives waiting operations a place while there are two to give.
 func (e *Engine) startQueued() {
 	for len(e.queued) > 0 && e.committed+params.MinShare <= params.LookupSlots {
-		o := e.byID[e.queued[0]]
+		o := e.queued[0]
 		e.queued = e.queued[1:]
 		o.queued = false
 		o.dog.Moved(e.now.Mono)
@@ -249,26 +253,24 @@ func (e *Engine) grant(o *op) int {
 // dispatch records an attempt and returns its name.
 func (e *Engine) dispatch(a attempt) AttemptID {
 	e.last++
-	a.sent = e.now.Mono
+	a.id, a.sent = e.last, e.now.Mono
 	if a.peer != 0 {
 		e.book.Hold(a.peer)
-		info := e.book.Info(a.peer)
 		rtt, _ := e.tab.RTT(a.peer)
-		a.warm, a.rtt = e.warm[info.ID], int64(rtt)
+		a.warm, a.rtt = e.warm(a.peer), int64(rtt)
 	}
-	e.attempts[e.last] = a
+	e.attempts = append(e.attempts, a)
 	return e.last
 }
 
 // settle takes an attempt off the books. It reports false for an outcome that
 // nobody waits for: late, duplicate, invented. The caller drops the hold.
 func (e *Engine) settle(id AttemptID) (attempt, bool) {
-	a, ok := e.attempts[id]
-	delete(e.attempts, id)
-	if o := e.byID[a.op]; ok && o != nil {
+	a, ok := e.attempts.take(id)
+	if o := a.op; o != nil {
 		o.dog.Moved(e.now.Mono)
-		if parent := e.byID[o.parent]; parent != nil {
-			parent.dog.Moved(e.now.Mono)
+		if o.up != nil {
+			o.up.dog.Moved(e.now.Mono)
 		}
 	}
 	return a, ok
@@ -284,9 +286,9 @@ func (e *Engine) release(a attempt) {
 // find returns the attempt of an operation by its local name. Operations have
 // some tens of attempts at most.
 func (e *Engine) find(o *op, local uint32) (AttemptID, bool) {
-	for id, a := range e.attempts {
-		if a.op == o.id && a.local == local {
-			return id, true
+	for i := range e.attempts {
+		if a := &e.attempts[i]; a.op == o && a.local == local {
+			return a.id, true
 		}
 	}
 	return 0, false
@@ -294,19 +296,18 @@ func (e *Engine) find(o *op, local uint32) (AttemptID, bool) {
 
 // dropAttempts withdraws whatever an operation has under way.
 func (e *Engine) dropAttempts(o *op) {
-	for _, id := range e.attemptsOf(o.id) {
+	for _, id := range e.attemptsOf(o) {
 		e.withdraw(id, contact.Cancelled)
 	}
 }
 
 // attemptsOf returns an operation's attempts in the order in which they were made.
-func (e *Engine) attemptsOf(id OpID) (ids []AttemptID) {
-	for at, a := range e.attempts {
-		if a.op == id {
-			ids = append(ids, at)
+func (e *Engine) attemptsOf(o *op) (ids []AttemptID) {
+	for i := range e.attempts {
+		if a := &e.attempts[i]; a.op == o {
+			ids = append(ids, a.id)
 		}
 	}
-	slices.Sort(ids)
 	return ids
 }
 
@@ -323,11 +324,11 @@ func (e *Engine) withdraw(id AttemptID, why contact.Failure) {
 
 // tell states the fact that a request ended.
 func (e *Engine) tell(id AttemptID, a attempt, how contact.Failure, detail string, closer []*contact.Info) {
-	if e.cfg.Terse || a.peer == 0 || a.op == 0 {
+	if e.cfg.Terse || a.peer == 0 || a.op == nil {
 		return
 	}
 	e.facts = append(e.facts, RequestEnded{
-		At: e.now.Mono, Op: a.op, Attempt: id, Peer: e.book.Info(a.peer), Failure: how,
+		At: e.now.Mono, Op: a.op.id, Attempt: id, Peer: e.book.Info(a.peer), Failure: how,
 		Detail: detail, Took: e.now.Mono.Sub(a.sent), Named: len(closer), Closer: closer,
 	})
 }

@@ -49,16 +49,17 @@ func (e *Engine) describe(o *op) Open {
 	case o.get != nil:
 		d.Phase = "choosing"
 	default:
-		for _, id := range e.attemptsOf(o.id) {
-			a := e.attempts[id]
+		for _, id := range e.attemptsOf(o) {
+			a, _ := e.attempts.find(id)
 			d.InFlight = append(d.InFlight, Waiting{
 				Attempt: id, Peer: e.book.Info(a.peer), What: o.ask.String(), Since: a.sent, Deadline: o.bound,
 			})
 		}
 	}
 	if o.get != nil && o.get.choosing != 0 {
+		a, _ := e.attempts.find(o.get.choosing)
 		d.InFlight = append(d.InFlight, Waiting{
-			Attempt: o.get.choosing, What: "the validator", Since: e.attempts[o.get.choosing].sent, Deadline: o.get.due,
+			Attempt: a.id, What: "the validator", Since: a.sent, Deadline: o.get.due,
 		})
 	}
 	slices.SortStableFunc(d.InFlight, func(a, b Waiting) int { return cmp.Compare(a.Since, b.Since) })
@@ -79,7 +80,7 @@ func (e *Engine) describeWalk(o *op, d *Open) {
 func (e *Engine) describeStore(o *op, d *Open) {
 	d.Phase = "storing"
 	for _, f := range o.store.flying {
-		a := e.attempts[f.attempt]
+		a, _ := e.attempts.find(f.attempt)
 		d.InFlight = append(d.InFlight, Waiting{
 			Attempt: f.attempt, Peer: e.book.Info(a.peer), What: o.store.ask.String(), Since: a.sent, Deadline: f.hard,
 		})

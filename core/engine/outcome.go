@@ -19,10 +19,10 @@ func (e *Engine) answered(ev Answered) {
 	}
 	defer e.release(a)
 	e.lives(a, ev.From)
-	if a.op == 0 {
+	o := a.op
+	if o == nil {
 		return // an admission probe: that it answered is all
 	}
-	o := e.byID[a.op]
 	if o.store != nil {
 		e.tell(ev.Attempt, a, contact.None, "", ev.Closer)
 		e.storeAnswered(o, ev.Attempt, a)
@@ -146,7 +146,7 @@ func (e *Engine) tableChanged(h contact.Handle, added bool, why string) {
 
 // failed takes the other outcome of a request.
 func (e *Engine) failed(ev Failed) {
-	if a := e.attempts[ev.Attempt]; a.cut && ev.Failure.RanOut() && e.byID[a.op].bound.Sub(e.now.Mono) <= params.DriverLead {
+	if a, _ := e.attempts.find(ev.Attempt); a.cut && ev.Failure.RanOut() && a.op.bound.Sub(e.now.Mono) <= params.DriverLead {
 		return // our own deadline, and not the peer's, comes in a moment, and is what ends it
 	}
 	a, ok := e.settle(ev.Attempt)
@@ -158,10 +158,10 @@ func (e *Engine) failed(ev Failed) {
 		e.blame(a)
 	}
 	e.tell(ev.Attempt, a, ev.Failure, ev.Detail, nil)
-	if a.op == 0 {
+	o := a.op
+	if o == nil {
 		return
 	}
-	o := e.byID[a.op]
 	if ev.Failure.Blames() && ev.Detail != "" {
 		o.reason = ev.Detail
 	}
@@ -217,7 +217,7 @@ func (e *Engine) resolved(ev Resolved) {
 	if !ok {
 		return
 	}
-	o := e.byID[a.op]
+	o := a.op
 	if ev.Err != "" {
 		e.drivePlan(o, boot.Event{
 			What: boot.Failed, Attempt: boot.Attempt(a.local), Failure: contact.NoAddress, Reason: ev.Err,
@@ -237,8 +237,8 @@ func (e *Engine) resolved(ev Resolved) {
 // peers are not to blame, and what is asked next is asked cold.
 func (e *Engine) suspended() {
 	for _, o := range append([]*op(nil), e.ops...) {
-		for _, id := range e.attemptsOf(o.id) {
-			if e.attempts[id].peer != 0 {
+		for _, id := range e.attemptsOf(o) {
+			if a, _ := e.attempts.find(id); a.peer != 0 {
 				e.effects = append(e.effects, Abort{Attempt: id})
 				e.failed(Failed{Attempt: id, Failure: contact.Suspended, Detail: "the machine slept"})
 			}

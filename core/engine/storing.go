@@ -58,7 +58,8 @@ func (s *storing) wake() mono.Time {
 func (e *Engine) driveStore(o *op) {
 	for _, d := range slices.Clone(o.store.flying) {
 		if d.hard.Due(e.now.Mono) {
-			e.storeFailed(o, d.attempt, e.attempts[d.attempt].peer, contact.Silent, "no answer in time")
+			a, _ := e.attempts.find(d.attempt)
+			e.storeFailed(o, d.attempt, a.peer, contact.Silent, "no answer in time")
 			e.dropped(d.attempt, !d.cut)
 		}
 	}
@@ -89,7 +90,7 @@ func (e *Engine) deliver(o *op) {
 	deadline := e.now.Mono.Add(hard)
 	cut := o.bound.Before(deadline)
 	deadline = mono.Earlier(deadline, o.bound)
-	id := e.dispatch(attempt{op: o.id, peer: h, store: true, cut: cut})
+	id := e.dispatch(attempt{op: o, peer: h, store: true, cut: cut})
 	e.book.Drop(h) // the attempt holds it now
 	s.flying = append(s.flying, delivery{id, deadline, cut})
 	o.stats.Requests++
@@ -149,9 +150,7 @@ func (e *Engine) detach(o *op) {
 	s.enough, s.stored, s.failed = 0, nil, nil
 	rest.store = &s
 	for _, d := range s.flying {
-		a := e.attempts[d.attempt]
-		a.op = rest.id
-		e.attempts[d.attempt] = a
+		e.attempts[e.attempts.at(d.attempt)].op = rest
 	}
 	o.store.todo, o.store.flying = nil, nil
 	e.storeEnded(o, Stored)
@@ -171,8 +170,9 @@ func (e *Engine) storeEnded(o *op, why Outcome) {
 		e.book.Drop(h)
 	}
 	for _, d := range s.flying {
+		a, _ := e.attempts.find(d.attempt)
 		s.failed = append(s.failed, NotStored{
-			Peer: e.book.Info(e.attempts[d.attempt].peer), Failure: contact.Cancelled, Detail: "still under way at the end",
+			Peer: e.book.Info(a.peer), Failure: contact.Cancelled, Detail: "still under way at the end",
 		})
 	}
 	s.todo = nil

@@ -33,14 +33,14 @@ func (e *Engine) Health() boot.Health { return e.super.Health() }
 // disrupted tells the supervisor that the world has changed; connections that
 // were warm are not, and an outage that was counted is over or another one.
 func (e *Engine) disrupted(what string) {
-	clear(e.warm)
+	e.chill()
 	e.memory.Forget()
 	e.super.Changed(e.now.Mono, what)
 }
 
 // lonely tells the supervisor if no connection is left.
 func (e *Engine) lonely() {
-	if e.joined && len(e.warm) == 0 {
+	if e.joined && e.linked.none() {
 		e.super.Alone(e.now.Mono, e.rng.Uint32())
 	}
 }

@@ -18,7 +18,7 @@ type env Engine
 // Patience implements lookup.Env and boot.Env.
 func (v *env) Patience(h contact.Handle) (soft, hard time.Duration) {
 	rtt, _ := v.tab.RTT(h)
-	warm := v.warm[v.book.Info(h).ID]
+	warm := (*Engine)(v).warm(h)
 	if v.Doubtful(h) {
 		return v.patience.Doubtful(warm, rtt)
 	}
@@ -49,7 +49,7 @@ func (e *Engine) enqueue(o *op) bool {
 		return false
 	}
 	o.queued = true
-	e.queued = append(e.queued, o.id)
+	e.queued = append(e.queued, o)
 	return true
 }
 
@@ -168,7 +168,7 @@ func (e *Engine) holdNew(o *op, n int) {
 // ask sends one request of a lookup. The driver is given a little less time
 // than the lookup, so that its outcome, which says more, comes first.
 func (e *Engine) ask(o *op, a lookup.Action) {
-	id := e.dispatch(attempt{op: o.id, local: uint32(a.Attempt), peer: a.Peer, cut: a.Cut})
+	id := e.dispatch(attempt{op: o, local: uint32(a.Attempt), peer: a.Peer, cut: a.Cut})
 	info := e.book.Info(a.Peer)
 	preimage, what := o.preimage, o.ask
 	if a.Bits != key.Bits { // a region probe: the key is one of no value, drawn to lie there
@@ -202,7 +202,7 @@ func (e *Engine) dropped(id AttemptID, expired bool) {
 		e.withdraw(id, contact.Cancelled)
 		return
 	}
-	if a, ok := e.attempts[id]; ok && a.peer != 0 {
+	if a, ok := e.attempts.find(id); ok && a.peer != 0 {
 		e.blame(a)
 	}
 	e.withdraw(id, contact.Silent)
@@ -239,11 +239,11 @@ func (e *Engine) walkEnded(o *op) {
 		r.Providers, r.Outcome = len(o.find.seen), findOutcome(o.find, r.Outcome)
 	}
 	e.close(o, r)
-	if parent := e.byID[o.parent]; parent != nil {
+	if o.up != nil {
 		// P is spent, and k answered. Who invents peers near a node could else
 		// keep it from ever being ready: there is always another to be asked.
 		enough := w.End() == lookup.Capped && len(r.Closest) == params.K
-		e.stepEnded(parent, o, r, enough)
+		e.stepEnded(o.up, o, r, enough)
 	}
 }
 

@@ -177,9 +177,9 @@ var bootstraps = []mutant{
 }
 
 var nodes = []mutant{
-	one("the last connection goes unnoticed", "engine/engine.go", "		delete(e.warm, ev.Peer)\n		e.lonely()\n", "		delete(e.warm, ev.Peer)\n"),
+	one("the last connection goes unnoticed", "engine/warm.go", "	}\n	e.lonely()\n", "	}\n"),
 	one("an outage of our own refreshes every bucket", "engine/walk.go", "&& e.memory.Down(e.now.Mono) {\n		near = nil", "&& false {\n		near = nil"),
-	one("an outcome settles nothing", "engine/op.go", "	delete(e.attempts, id)\n	if o", "	if o"),
+	one("an outcome settles nothing", "engine/op.go", "	a, ok := e.attempts.take(id)\n", "	a, ok := e.attempts.find(id)\n"),
 	one("places leak", "engine/op.go", "	e.uncommit(o)\n	r.Started", "	r.Started"),
 	one("a full queue refuses a bootstrap's steps", "engine/op.go", " && !o.indispensable()", ""),
 	one("our own deadline blames others", "engine/outcome.go", "a.cut && ev.Failure.RanOut() && ", "false && "),
