@@ -30,7 +30,9 @@ func NewBook() *Book {
 }
 
 // Pin makes the book keep every contact for ever and count no holders: for a
-// simulator, where a million nodes share one book.
+// simulator, where a million nodes share one book. It writes its handle into
+// each Info that it takes, so that it need not look for that one again; those
+// can be in no other book.
 func (b *Book) Pin() { b.pinned = true }
 
 // Len returns the number of contacts in the book.
@@ -40,6 +42,9 @@ func (b *Book) Len() int { return len(b.byID) }
 // new. A contact that is already known keeps its addresses and gains the new
 // ones, at most params.MaxAddrs in all.
 func (b *Book) Intern(info *Info) (h Handle, fresh int) {
+	if h := b.named(info); h != 0 {
+		return h, 0
+	}
 	if h, ok := b.byID[info.ID]; ok {
 		if known := b.slots[h].info; known != info {
 			b.slots[h].info, fresh = known.with(info.Addrs, params.MaxAddrs)
@@ -50,10 +55,22 @@ func (b *Book) Intern(info *Info) (h Handle, fresh int) {
 		info = &Info{ID: info.ID, Key: info.Key, Addrs: info.Addrs[:params.MaxAddrs:params.MaxAddrs]}
 	}
 	h = b.take()
+	if b.pinned {
+		info.in = h
+	}
 	b.slots[h] = slot{info: info}
 	b.byID[info.ID] = h
 	b.idle++
 	return h, len(info.Addrs)
+}
+
+// named returns the handle of a contact that is, as this very Info, in a pinned
+// book, which nobody else shares; zero if the book has to look for it.
+func (b *Book) named(info *Info) Handle {
+	if h := info.in; int(h) < len(b.slots) && b.slots[h].info == info {
+		return h
+	}
+	return 0
 }
 
 func (b *Book) take() Handle {

@@ -24,6 +24,7 @@ type Info struct {
 	Key   key.Key // SHA-256 of ID
 	Addrs []Addr  // how it can be dialled, most trusted first
 	Wire  []byte  // its encoded form as core/wire writes it, kept once; nil until somebody serves it
+	in    Handle  // its name in the pinned Book that it was entered into; zero in any other
 }
 
 // New returns the Info of a peer. It keeps addrs; the caller no longer may.

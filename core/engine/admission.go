@@ -57,6 +57,9 @@ func (e *Engine) wantProbe(h contact.Handle) {
 
 // startProbes begins checks while fewer than AdmissionProbes are under way.
 func (e *Engine) startProbes() {
+	if len(e.admit.open)+len(e.admit.waiting) == 0 {
+		return
+	}
 	e.admit.open = slices.DeleteFunc(e.admit.open, func(p probing) bool {
 		return !e.attempts.has(p.attempt)
 	})

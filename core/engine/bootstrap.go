@@ -169,6 +169,9 @@ func (e *Engine) tellSteps(o *op) {
 	for o.steps < len(done) {
 		s := done[o.steps]
 		o.steps++
+		if e.cfg.Terse {
+			continue
+		}
 		last := o.plan.End() != boot.Running && o.steps == len(done)
 		e.facts = append(e.facts, Progressed{
 			At: e.now.Mono, Op: o.id, Kind: KindBootstrap, Step: reportStep(s),

@@ -24,8 +24,8 @@ type Config struct {
 	Paths      int           // disjoint paths of a lookup; default 1, at most params.MaxPaths
 	Lookup     lookup.Config // numbers of a lookup; the zero value takes lookup.Defaults(Paths)
 	Table      table.Config  // sizes and diversity limits of the table
-	// Terse leaves out the facts about single requests, which a simulation of
-	// many nodes has no use for.
+	// Terse leaves out the facts about single requests, steps and changes of
+	// the table, which a simulation of many nodes has no use for.
 	Terse bool
 	// Deadline is what a lookup is given; default params.OpDeadline.
 	Deadline time.Duration
@@ -76,6 +76,7 @@ type Engine struct {
 	effects []Effect
 	nextEff int
 	facts   []Fact
+	heard   []lookup.Named // scratch: the peers of the answer that is being told
 	changed bool // the table, since the last Publish
 	closed  bool
 }
@@ -149,16 +150,26 @@ func (e *Engine) apply(ev Event) {
 	case Cancel:
 		e.cancel(ev.Op)
 	case Answered:
+		e.answered(&ev)
+	case *Answered:
 		e.answered(ev)
 	case Failed:
 		e.failed(ev)
+	case *Failed:
+		e.failed(*ev)
 	case Resolved:
 		e.resolved(ev)
 	case Connected:
 		e.connected(&ev)
+	case *Connected:
+		e.connected(ev)
 	case Disconnected:
 		e.disconnected(&ev)
+	case *Disconnected:
+		e.disconnected(ev)
 	case Met:
+		e.met(ev.Peer)
+	case *Met:
 		e.met(ev.Peer)
 	case Withdrawn:
 		e.withdrawn(ev.Peer)
@@ -302,7 +313,7 @@ func (e *Engine) Clone() *Engine {
 	c.tab = e.tab.Clone(c.book)
 	c.memory = e.memory.Clone()
 	c.linked, c.seeds = e.linked.clone(), slices.Clone(e.seeds)
-	c.effects, c.facts = slices.Clone(e.effects), slices.Clone(e.facts)
+	c.effects, c.facts, c.heard = slices.Clone(e.effects), slices.Clone(e.facts), nil
 	c.admit = e.admit.clone()
 	c.remembered.handles = slices.Clone(e.remembered.handles)
 	c.cloneOps(e)

@@ -15,7 +15,9 @@ type OpID uint64
 // outcome or an invented one is recognised and ignored.
 type AttemptID uint64
 
-// Event is something that happened, told to the engine.
+// Event is something that happened, told to the engine. The outcomes of
+// requests and the news of connections may be told by pointer, too; the engine
+// keeps none, so that a driver may tell a million of them with one value.
 type Event interface{ event() }
 
 type (

@@ -125,7 +125,7 @@ func (e *Engine) close(o *op, r Result) {
 	e.queued = slices.DeleteFunc(e.queued, func(x *op) bool { return x == o })
 	e.uncommit(o)
 	r.Started, r.Ended, r.Bound = o.started, e.now.Mono, o.bound
-	if r.Report == nil {
+	if r.Report == nil && !e.cfg.Terse {
 		e.facts = append(e.facts, Progressed{
 			At: e.now.Mono, Op: o.id, Parent: o.parent, Kind: o.kind,
 			Count: r.Stats.Requests, Last: true, Stats: r.Stats,

@@ -12,7 +12,7 @@ import (
 
 // answered takes the answer to a request: the node learns that the peer lives
 // and how fast it is; the operation that asked learns the names it gave.
-func (e *Engine) answered(ev Answered) {
+func (e *Engine) answered(ev *Answered) {
 	a, ok := e.settle(ev.Attempt)
 	if !ok {
 		return
@@ -64,7 +64,7 @@ func (e *Engine) walkAnswered(o *op, a attempt, named []lookup.Named) int {
 }
 
 // gather takes what an answer holds beside names.
-func (e *Engine) gather(o *op, from contact.Handle, ev Answered) {
+func (e *Engine) gather(o *op, from contact.Handle, ev *Answered) {
 	if o.get != nil && ev.Record != nil {
 		e.heardValue(o, from, ev.Record)
 	}
@@ -92,16 +92,18 @@ func (e *Engine) amend(at, fresh int) {
 	}
 }
 
-// intern enters the peers of an answer into the book.
+// intern enters the peers of an answer into the book. What it returns holds
+// until the next answer.
 func (e *Engine) intern(infos []*contact.Info) []lookup.Named {
-	named := make([]lookup.Named, 0, len(infos))
+	named := e.heard[:0]
 	for _, info := range infos {
-		if info.ID == e.self.ID {
+		if info.Key == e.self.Key {
 			continue
 		}
 		h, fresh := e.book.Intern(info)
 		named = append(named, lookup.Named{Handle: h, Key: info.Key, Fresh: fresh > 0})
 	}
+	e.heard = named
 	return named
 }
 
@@ -139,6 +141,9 @@ func (e *Engine) offer(h contact.Handle, rtt time.Duration, why string) {
 // tableChanged states that somebody entered or left the table.
 func (e *Engine) tableChanged(h contact.Handle, added bool, why string) {
 	e.changed = true
+	if e.cfg.Terse {
+		return
+	}
 	e.facts = append(e.facts, TableChanged{
 		At: e.now.Mono, Peer: e.book.Info(h), Bucket: e.tab.BucketOf(h), Added: added, Reason: why, Size: e.tab.Len(),
 	})

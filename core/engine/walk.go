@@ -156,13 +156,7 @@ func (e *Engine) driveWalk(o *op, ev lookup.Event) (fresh int) {
 
 // holdNew keeps the contacts that a lookup has come to know since it knew n.
 func (e *Engine) holdNew(o *op, n int) {
-	i := 0
-	o.walk.Heard(func(h contact.Handle) {
-		if i >= n {
-			e.book.Hold(h)
-		}
-		i++
-	})
+	o.walk.Heard(n, e.book.Hold)
 }
 
 // ask sends one request of a lookup. The driver is given a little less time
@@ -227,7 +221,7 @@ func (e *Engine) walkEnded(o *op) {
 	r.FirstAnswer, _ = o.walk.FirstAnswer()
 	w := o.walk
 	o.walk, o.stats = nil, r.Stats
-	defer w.Heard(e.book.Drop)
+	defer w.Heard(0, e.book.Drop)
 	switch {
 	case o.get != nil:
 		e.getWalked(o, r, closest)

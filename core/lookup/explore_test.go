@@ -176,8 +176,8 @@ func (w *world) fingerprint(b []byte) []byte {
 		}
 		return 0
 	}
-	for _, i := range l.order {
-		p := &l.peers[i]
+	for _, r := range l.order {
+		p := &l.peers[r.peer]
 		b = append(b, byte(p.handle), byte(p.state), p.attempts, byte(p.asker), flag(p.fresh)<<2|flag(p.late)<<1|flag(p.doubtful))
 		if l.cfg.Liars > 0 {
 			b = append(b, p.mute, p.good)

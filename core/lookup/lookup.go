@@ -72,7 +72,7 @@ type Lookup struct {
 	limit    int // requests in flight that the node grants
 
 	peers    []peer  // every peer that any walk has heard of; outcomes live here
-	order    []int32 // indexes of peers, nearest first
+	order    []rank // of peers, nearest first
 	walks    []walk
 	flights  []flight
 	overtook mono.Time // the latest beginning of an attempt that was answered
@@ -109,6 +109,13 @@ type peer struct {
 	good     uint8 // names it gave that answered
 	trial    uint8 // names it gave that are being asked
 	answered mono.Time
+}
+
+// rank is a peer and the first word of its distance from the target, which
+// nearly always tells two peers apart: a search reads little else.
+type rank struct {
+	away uint64
+	peer int32
 }
 
 // End says why a lookup is over.
@@ -341,11 +348,11 @@ func (l *Lookup) InFlight() int { return len(l.flights) }
 // first, at most k. KAD-2.9.
 func (l *Lookup) Closest(dst []contact.Handle) []contact.Handle {
 	left := l.cfg.K
-	for _, i := range l.order {
+	for _, r := range l.order {
 		if left == 0 {
 			break
 		}
-		if p := &l.peers[i]; p.state == answered {
+		if p := &l.peers[r.peer]; p.state == answered {
 			dst, left = append(dst, p.handle), left-1
 		}
 	}
@@ -355,18 +362,18 @@ func (l *Lookup) Closest(dst []contact.Handle) []contact.Handle {
 // AnsweredAt appends when the peers of Closest answered, in the same order.
 func (l *Lookup) AnsweredAt(dst []mono.Time) []mono.Time {
 	left := l.cfg.K
-	for _, i := range l.order {
-		if p := &l.peers[i]; p.state == answered && left > 0 {
+	for _, r := range l.order {
+		if p := &l.peers[r.peer]; p.state == answered && left > 0 {
 			dst, left = append(dst, p.answered), left-1
 		}
 	}
 	return dst
 }
 
-// Heard calls f with every peer that the lookup has heard of, in the order in
-// which it did: what its owner holds on its behalf.
-func (l *Lookup) Heard(f func(contact.Handle)) {
-	for i := range l.peers {
+// Heard calls f with every peer that the lookup has heard of but the first n,
+// in the order in which it did: what its owner holds on its behalf.
+func (l *Lookup) Heard(n int, f func(contact.Handle)) {
+	for i := n; i < len(l.peers); i++ {
 		f(l.peers[i].handle)
 	}
 }

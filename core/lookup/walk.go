@@ -1,8 +1,6 @@
 package lookup
 
 import (
-	"sort"
-
 	"github.com/waymark-dht/waymark/core/key"
 	"github.com/waymark-dht/waymark/core/mono"
 	"github.com/waymark-dht/waymark/core/params"
@@ -24,6 +22,7 @@ type walk struct {
 
 // name is a peer as one walk knows it.
 type name struct {
+	away  uint64 // as in rank
 	peer  int32
 	depth int16    // hops from the seeds, which have depth 1
 	by    [3]int32 // informants that vouch for it, -1 where none; a seed has none at all
@@ -70,11 +69,13 @@ func (l *Lookup) learn(w *walk, n Named, depth int, by int32) {
 	if n.Key == l.self {
 		return
 	}
-	i := l.row(n)
+	at, i := l.row(n)
 	if by == i {
 		return // a peer that names itself vouches for nobody
 	}
-	at := w.find(l, n.Key)
+	if len(l.walks) > 1 { // else the walk knows whom the lookup knows, in the same order
+		at = w.find(l, n.Key)
+	}
 	if at < len(w.names) && w.names[at].peer == i {
 		w.names[at].heard(&l.peers[i], depth, n.Fresh && int(l.peers[i].asker) == w.path)
 		w.names[at].vouch(by)
@@ -82,7 +83,7 @@ func (l *Lookup) learn(w *walk, n Named, depth int, by int32) {
 	}
 	w.names = append(w.names, name{})
 	copy(w.names[at+1:], w.names[at:])
-	w.names[at] = name{peer: i, depth: int16(depth), by: [3]int32{by, -1, -1}}
+	w.names[at] = name{away: n.Key[0] ^ l.target[0], peer: i, depth: int16(depth), by: [3]int32{by, -1, -1}}
 }
 
 // heard notes how far from the seeds a known name was given once more, and
@@ -112,38 +113,57 @@ func (n *name) vouch(by int32) {
 	}
 }
 
-// row returns the index of a peer in the table of outcomes, adding it.
-func (l *Lookup) row(n Named) int32 {
-	at := l.place(n.Key)
+// row returns the index of a peer in the table of outcomes, adding it, and its
+// place in order.
+func (l *Lookup) row(n Named) (at int, i int32) {
+	at = l.place(n.Key)
 	if at < len(l.order) {
-		if i := l.order[at]; l.peers[i].key == n.Key {
-			return i
+		if i := l.order[at].peer; l.peers[i].key == n.Key {
+			return at, i
 		}
 	}
 	l.peers = append(l.peers, peer{key: n.Key, handle: n.Handle, asker: -1})
-	i := int32(len(l.peers) - 1)
-	l.order = append(l.order, 0)
+	i = int32(len(l.peers) - 1)
+	l.order = append(l.order, rank{})
 	copy(l.order[at+1:], l.order[at:])
-	l.order[at] = i
-	return i
+	l.order[at] = rank{away: n.Key[0] ^ l.target[0], peer: i}
+	return at, i
 }
 
 // place returns where a key stands, or would stand, in order.
 func (l *Lookup) place(k key.Key) int {
-	return sort.Search(len(l.order), func(j int) bool { return l.target.Closer(l.peers[l.order[j]].key, k) >= 0 })
+	away, lo, hi := k[0]^l.target[0], 0, len(l.order)
+	for lo < hi {
+		mid := int(uint(lo+hi) / 2)
+		if r := &l.order[mid]; r.away < away || r.away == away && l.target.Closer(l.peers[r.peer].key, k) < 0 {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	return lo
 }
 
 // indexOf returns the row of the peer with a key, or -1.
 func (l *Lookup) indexOf(k key.Key) int32 {
-	if at := l.place(k); at < len(l.order) && l.peers[l.order[at]].key == k {
-		return l.order[at]
+	if at := l.place(k); at < len(l.order) && l.peers[l.order[at].peer].key == k {
+		return l.order[at].peer
 	}
 	return -1
 }
 
 // find returns where a key stands, or would stand, among the walk's names.
 func (w *walk) find(l *Lookup, k key.Key) int {
-	return sort.Search(len(w.names), func(j int) bool { return l.target.Closer(l.peers[w.names[j].peer].key, k) >= 0 })
+	away, lo, hi := k[0]^l.target[0], 0, len(w.names)
+	for lo < hi {
+		mid := int(uint(lo+hi) / 2)
+		if n := &w.names[mid]; n.away < away || n.away == away && l.target.Closer(l.peers[n.peer].key, k) < 0 {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	return lo
 }
 
 // depthOf returns the depth at which the walk knows a peer.

@@ -2,7 +2,6 @@ package table
 
 import (
 	"math/bits"
-	"sort"
 
 	"github.com/waymark-dht/waymark/core/contact"
 	"github.com/waymark-dht/waymark/core/params"
@@ -33,19 +32,13 @@ func (t *Table) room(b int) int {
 
 // span returns the stretch of members that is bucket b: contacts at a distance
 // of 2^(63-b) and more, counted in first words, but less than twice that.
-func (t *Table) span(b int) (lo, hi int) {
-	if b < last {
-		lo = t.seek(t.self[0] ^ 1<<(63-b))
-	}
-	if b == 0 {
-		return lo, len(t.members.words)
-	}
-	return lo, t.seek(t.self[0] ^ 1<<(64-b))
-}
+func (t *Table) span(b int) (lo, hi int) { return t.members.stretch(last - b) }
 
-// seek returns the place among the members of a key that begins with word.
-func (t *Table) seek(word uint64) int {
-	distance, lo, hi := word^t.self[0], 0, len(t.members.words)
+// seek returns the place among the members of a key that begins with word and
+// belongs to bucket b.
+func (t *Table) seek(b int, word uint64) int {
+	distance := word ^ t.self[0]
+	lo, hi := t.span(b)
 	for lo < hi {
 		mid := int(uint(lo+hi) / 2)
 		if t.members.words[mid]^t.self[0] < distance {
@@ -60,7 +53,7 @@ func (t *Table) seek(word uint64) int {
 // member returns the place of h among the members, or -1.
 func (t *Table) member(h contact.Handle) int {
 	word := t.book.Info(h).Key[0]
-	for i := t.seek(word); i < len(t.members.words) && t.members.words[i] == word; i++ {
+	for i := t.seek(t.bucket(word), word); i < len(t.members.words) && t.members.words[i] == word; i++ {
 		if t.members.cells[i].handle == h {
 			return i
 		}
@@ -69,12 +62,7 @@ func (t *Table) member(h contact.Handle) int {
 }
 
 // waiting returns the stretch of spares that belongs to bucket b.
-func (t *Table) waiting(b int) (lo, hi int) {
-	lo = sort.Search(len(t.spares.words), func(i int) bool { return t.bucket(t.spares.words[i]) >= b })
-	for hi = lo; hi < len(t.spares.words) && t.bucket(t.spares.words[hi]) == b; hi++ {
-	}
-	return lo, hi
-}
+func (t *Table) waiting(b int) (lo, hi int) { return t.spares.stretch(b) }
 
 // spare returns the place of h among the spares, or -1.
 func (t *Table) spare(h contact.Handle) int {
@@ -91,8 +79,11 @@ func (t *Table) spare(h contact.Handle) int {
 func (t *Table) SetPopulation(n int) { t.population = max(n, 0) }
 
 // slowest returns the member of bucket b with the longest known round-trip
-// time, or -1 if none is known.
+// time, or -1 if none is known or there is no choice by speed.
 func (t *Table) slowest(b int) int {
+	if !t.choosy(b) {
+		return -1
+	}
 	found, longest := -1, uint16(0)
 	for i, hi := t.span(b); i < hi; i++ {
 		if rtt := t.members.cells[i].rtt; rtt > longest {
@@ -102,13 +93,15 @@ func (t *Table) slowest(b int) int {
 	return found
 }
 
+// choosy reports whether bucket b has so many candidates that a choice among
+// them by speed costs nothing. KAD-8.6.
+func (t *Table) choosy(b int) bool {
+	return t.population>>(b+1) >= params.ProximityPopulation*t.capacity(b)
+}
+
 // outruns reports whether a contact with the first round-trip time should have
-// the place of one with the second: only if both are known, it is clearly
-// faster, and the bucket has so many candidates that the choice is free.
-// KAD-8.6.
-func (t *Table) outruns(b int, fast, slow uint16) bool {
-	if t.population>>(b+1) < params.ProximityPopulation*t.capacity(b) {
-		return false
-	}
+// the place of one with the second: only if both are known and it is clearly
+// faster. KAD-8.6.
+func outruns(fast, slow uint16) bool {
 	return fast != 0 && int(fast)*100 <= int(slow)*params.ProximityPercent
 }

@@ -16,7 +16,13 @@ type list struct {
 	cells  []cell   // what is known of it
 	groups []contact.Group
 	tagged bool // groups is kept: eight bytes more each, and only if diversity is limited
+	// starts says where each bucket's stretch begins, in the order in which
+	// they lie, and last where all ends: to find a bucket reads nothing else.
+	starts [params.Buckets + 1]uint16
 }
+
+// stretch returns the stretch of the r-th bucket in the list's order.
+func (l *list) stretch(r int) (lo, hi int) { return int(l.starts[r]), int(l.starts[r+1]) }
 
 // cell is what a table knows of a contact.
 type cell struct {
@@ -39,8 +45,11 @@ func (r *row) keepRTT(old uint16) {
 	}
 }
 
-// insert puts r before the i-th contact.
-func (l *list) insert(i int, r row) {
+// insert puts r before the i-th contact, into the bucket that lies at rank.
+func (l *list) insert(rank, i int, r row) {
+	for j := rank + 1; j < len(l.starts); j++ {
+		l.starts[j]++
+	}
 	l.words = insert(l.words, i, r.word)
 	l.cells = insert(l.cells, i, r.cell)
 	if l.tagged {
@@ -57,8 +66,11 @@ func insert[E any](s []E, i int, e E) []E {
 	return slices.Insert(s, i, e)
 }
 
-// remove takes the i-th contact out.
-func (l *list) remove(i int) row {
+// remove takes the i-th contact, which is in the bucket at rank, out.
+func (l *list) remove(rank, i int) row {
+	for j := rank + 1; j < len(l.starts); j++ {
+		l.starts[j]--
+	}
 	r := row{word: l.words[i], cell: l.cells[i], group: unlimited}
 	l.words = slices.Delete(l.words, i, i+1)
 	l.cells = slices.Delete(l.cells, i, i+1)
@@ -72,7 +84,7 @@ func (l *list) remove(i int) row {
 func (l *list) clone() list {
 	return list{
 		words: slices.Clone(l.words), cells: slices.Clone(l.cells),
-		groups: slices.Clone(l.groups), tagged: l.tagged,
+		groups: slices.Clone(l.groups), tagged: l.tagged, starts: l.starts,
 	}
 }
 

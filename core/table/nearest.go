@@ -10,7 +10,7 @@ import (
 // Nearest appends to dst the n members that are nearest to target, nearest
 // first. It allocates only if dst is too small. KAD-8.7.
 func (t *Table) Nearest(dst []contact.Handle, target key.Key, n int) []contact.Handle {
-	w := startWalk(t.members.words, target[0])
+	w := t.startWalk(target[0])
 	for end := len(dst) + n; len(dst) < end; {
 		lo, hi := w.next()
 		if lo == hi {
@@ -53,6 +53,28 @@ func startWalk(words []uint64, target uint64) (w walk) {
 		w.leave(0, len(words))
 	}
 	return w
+}
+
+// startWalk is the same over the members, of which it knows already how the
+// buckets lie: the target's own is the nearest, since it shares with self as
+// much as the target does; after it come all that share more, and at last those
+// that share less, the more they share the nearer.
+func (t *Table) startWalk(target uint64) (w walk) {
+	w.words, w.target = t.members.words, target
+	own := t.bucket(target)
+	for b := 0; b < own; b++ {
+		w.leaveAny(t.span(b))
+	}
+	lo, hi := t.span(own)
+	w.leaveAny(0, lo)
+	w.leaveAny(lo, hi)
+	return w
+}
+
+func (w *walk) leaveAny(lo, hi int) {
+	if lo < hi {
+		w.leave(lo, hi)
+	}
 }
 
 func (w *walk) leave(lo, hi int) {

@@ -109,7 +109,7 @@ func (t *Table) Offer(h contact.Handle, now mono.Time, rtt time.Duration) Verdic
 	}
 	t.book.Hold(h)
 	if i := t.spare(h); i >= 0 {
-		r.keepRTT(t.spares.remove(i).rtt)
+		r.keepRTT(t.spares.remove(t.bucket(r.word), i).rtt)
 		t.book.Drop(h)
 	}
 	return t.admit(r)
@@ -125,8 +125,8 @@ func (t *Table) refresh(i int, r row) Verdict {
 		return Verdict{Kind: Refreshed}
 	}
 	t.members.groups[i] = unlimited // it does not count against itself
-	if t.crowded(t.bucket(r.word), r.group) {
-		t.members.remove(i)
+	if b := t.bucket(r.word); t.crowded(b, r.group) {
+		t.members.remove(last-b, i)
 		t.book.Drop(r.handle)
 		return Verdict{Kind: Crowded, Left: r.handle}
 	}
@@ -142,12 +142,12 @@ func (t *Table) admit(r row) Verdict {
 		return Verdict{Kind: Crowded}
 	}
 	if t.room(b) > 0 {
-		t.members.insert(t.seek(r.word), r)
+		t.members.insert(last-b, t.seek(b, r.word), r)
 		return Verdict{Kind: Added}
 	}
-	if i := t.slowest(b); i >= 0 && t.outruns(b, r.rtt, t.members.cells[i].rtt) {
-		slow := t.members.remove(i)
-		t.members.insert(t.seek(r.word), r)
+	if i := t.slowest(b); i >= 0 && outruns(r.rtt, t.members.cells[i].rtt) {
+		slow := t.members.remove(last-b, i)
+		t.members.insert(last-b, t.seek(b, r.word), r)
 		t.keep(b, slow)
 		return Verdict{Kind: Added, Left: slow.handle}
 	}
@@ -171,9 +171,9 @@ func (t *Table) keep(b int, r row) bool {
 	for r.mark.failed() && at < hi && !t.spares.cells[at].mark.failed() {
 		at++
 	}
-	t.spares.insert(at, r)
+	t.spares.insert(b, at, r)
 	if hi-lo == params.Replacements {
-		t.book.Drop(t.spares.remove(hi).handle)
+		t.book.Drop(t.spares.remove(b, hi).handle)
 	}
 	return true
 }
@@ -194,11 +194,11 @@ func (t *Table) Fail(h contact.Handle, now mono.Time) (left bool, probe contact.
 	}
 	b := t.BucketOf(h)
 	if i := t.member(h); i >= 0 {
-		t.fallBack(b, t.members.remove(i))
+		t.fallBack(b, t.members.remove(last-b, i))
 		return true, t.nextProbe(b)
 	}
 	if i := t.spare(h); i >= 0 {
-		t.fallBack(b, t.spares.remove(i))
+		t.fallBack(b, t.spares.remove(b, i))
 		return false, t.nextProbe(b)
 	}
 	return false, 0
@@ -264,15 +264,16 @@ func (t *Table) Remove(h contact.Handle) bool {
 	if h == 0 {
 		return false
 	}
+	b := t.BucketOf(h)
 	if i := t.spare(h); i >= 0 {
-		t.spares.remove(i)
+		t.spares.remove(b, i)
 		t.book.Drop(h)
 	}
 	i := t.member(h)
 	if i < 0 {
 		return false
 	}
-	t.members.remove(i)
+	t.members.remove(last-b, i)
 	t.book.Drop(h)
 	return true
 }

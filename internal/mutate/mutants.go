@@ -119,13 +119,13 @@ var caps = []mutant{
 		"			if closer++; closer == l.cfg.K {\n				break\n			}\n			continue\n",
 		"			if closer++; closer > l.cfg.K {\n				break\n			}\n			continue\n"),
 	one("off-by-one k in the result", "lookup/lookup.go",
-		"	left := l.cfg.K\n	for _, i := range l.order {\n		if left == 0 {", "	left := l.cfg.K + 1\n	for _, i := range l.order {\n		if left == 0 {"),
+		"	left := l.cfg.K\n	for _, r := range l.order {\n		if left == 0 {", "	left := l.cfg.K + 1\n	for _, r := range l.order {\n		if left == 0 {"),
 	one("cap P ignored", "lookup/walk.go", "w.budget > 0 && len(l.flights)", "len(l.flights)"),
 	one("cap H ignored", "lookup/walk.go", " || int(n.depth) > l.cfg.MaxDepth", ""),
 	one("a second attempt begins a new chain", "lookup/walk.go", "max(n.depth, int16(depth))", "min(n.depth, int16(depth))"),
 	one("a third attempt", "lookup/walk.go", "int(p.attempts) < l.cfg.AttemptsFresh", "int(p.attempts) <= l.cfg.AttemptsFresh"),
 	one("region probed without end", "lookup/region.go", "w.rounds >= l.cfg.ProbeRounds || ", ""),
-	one("it asks itself", "lookup/walk.go", "	if n.Key == l.self {\n		return\n	}\n	i := l.row(n)", "	i := l.row(n)"),
+	one("it asks itself", "lookup/walk.go", "	if n.Key == l.self {\n		return\n	}\n	at, i := l.row(n)", "	at, i := l.row(n)"),
 }
 
 var outcomes = []mutant{
