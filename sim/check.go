@@ -43,8 +43,7 @@ func (w *World) broken(format string, args ...any) error {
 }
 
 // check holds an engine to what must be true after every step.
-func (w *World) check(a *actor) {
-	wake, waits := a.engine.Wake()
+func (w *World) check(a *actor, wake mono.Time, waits bool) {
 	now := a.local(w.now)
 	switch {
 	case waits && wake <= now:

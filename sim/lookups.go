@@ -68,8 +68,9 @@ func (w *World) newAsker(all map[uint32]*asker) *asker {
 // warmUp connects a node with everybody in its table.
 func (w *World) warmUp(act *actor) {
 	for h := range act.engine.Table().All {
-		act.conns = append(act.conns, uint32(h)-1)
-		w.step(act, engine.Connected{Peer: w.book.Info(h).ID})
+		act.conns.add(uint32(h) - 1)
+		w.told.connected = engine.Connected{Peer: w.book.Info(h).ID, Known: h}
+		w.step(act, &w.told.connected)
 	}
 }
 

@@ -153,34 +153,41 @@ func (w *World) answer(r *request) {
 
 // delivered tells the asker's engine the outcome, exactly once.
 func (w *World) delivered(ref uint32) {
-	r := w.requests[ref]
+	r := &w.requests[ref]
 	a := w.nodes[r.asker].act
 	if !r.aborted && a.asleep {
-		w.requests[ref].missed = true
+		r.missed = true
 		return
 	}
-	w.release(ref)
+	defer w.release(ref) // at the end: the engines may send meanwhile
 	if r.aborted {
 		return
 	}
 	i := slices.Index(a.requests, ref)
 	a.requests = slices.Delete(a.requests, i, i+1)
 	if r.failure != contact.None {
-		w.step(a, engine.Failed{Attempt: r.attempt, Failure: r.failure})
+		w.told.failed = engine.Failed{Attempt: r.attempt, Failure: r.failure}
+		w.step(a, &w.told.failed)
 		return
 	}
-	if a.conns.has(r.peer) && r.cold {
-		w.step(a, engine.Connected{Peer: w.info(r.peer).ID})
+	if r.cold && a.conns.has(r.peer) {
+		w.linked(a, r.peer)
 	}
 	w.closer = w.closer[:0]
 	for _, h := range r.closer[:r.names] {
 		w.closer = append(w.closer, w.book.Info(h))
 	}
-	ev := engine.Answered{Attempt: r.attempt, Closer: w.closer}
+	w.told.answered = engine.Answered{Attempt: r.attempt, Closer: w.closer}
 	if r.ask != engine.AskPeers {
-		w.shelves.tell(ref, &r, &ev)
+		w.shelves.tell(ref, r, &w.told.answered)
 	}
-	w.step(a, ev)
+	w.step(a, &w.told.answered)
+}
+
+// linked tells an engine of a connection.
+func (w *World) linked(a *actor, peer uint32) {
+	w.told.connected = engine.Connected{Peer: w.info(peer).ID, Known: handle(peer)}
+	w.step(a, &w.told.connected)
 }
 
 // abort withdraws a request; its event will find it so.
@@ -235,26 +242,28 @@ func (w *World) connect(asker, peer uint32) {
 	w.keep(a, peer)
 	if p != nil && !p.conns.has(asker) {
 		w.keep(p, asker)
-		w.step(p, engine.Connected{Peer: w.info(asker).ID})
+		w.linked(p, asker)
 		if !w.nodes[asker].client {
-			w.step(p, engine.Met{Peer: w.info(asker)})
+			w.told.met.Peer = w.info(asker)
+			w.step(p, &w.told.met)
 		}
 	}
 }
 
 // keep adds a connection, closing the oldest one if there are too many.
 func (w *World) keep(a *actor, to uint32) {
-	if len(a.conns) >= maxConns {
-		w.disconnect(a.n, a.conns[0])
+	if a.conns.len() >= maxConns {
+		w.disconnect(a.n, a.conns.oldest())
 	}
-	a.conns = append(a.conns, to)
+	a.conns.add(to)
 }
 
 // disconnect closes a connection at both ends.
 func (w *World) disconnect(x, y uint32) {
 	for _, end := range [2][2]uint32{{x, y}, {y, x}} {
 		if a := w.nodes[end[0]].act; a != nil && a.conns.drop(end[1]) && !a.asleep {
-			w.step(a, engine.Disconnected{Peer: w.info(end[1]).ID})
+			w.told.disconnected = engine.Disconnected{Peer: w.info(end[1]).ID, Known: handle(end[1])}
+			w.step(a, &w.told.disconnected)
 		}
 	}
 }

@@ -70,7 +70,7 @@ func (w *World) cut(n uint32) {
 	if a == nil {
 		return
 	}
-	for _, peer := range append(conns(nil), a.conns...) {
+	for peer := range a.conns.all() {
 		if w.nodes[peer].side != w.nodes[n].side {
 			w.disconnect(n, peer)
 		}

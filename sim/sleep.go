@@ -49,7 +49,7 @@ func (t *town) sleep(n uint32, d time.Duration) {
 	a.asleep = true
 	w.setState(n, blackHole)
 	w.After(min(connTimeout, d), func() {
-		for _, peer := range append(conns(nil), a.conns...) {
+		for peer := range a.conns.all() {
 			w.disconnect(n, peer)
 		}
 	})

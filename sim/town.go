@@ -169,7 +169,7 @@ func (w *World) stop(n uint32, how condition) {
 		after = 0
 	}
 	w.After(after, func() {
-		for _, peer := range a.conns {
+		for peer := range a.conns.all() {
 			if !w.nodes[n].state.answers() {
 				w.disconnect(n, peer)
 			}

@@ -24,6 +24,7 @@ type World struct {
 	free     []uint32 // requests that nobody uses
 	plans    []func()
 	closer   []*contact.Info // scratch: the answer that is being delivered
+	told     told
 
 	truth      ring // members that answer
 	truthStale bool
@@ -40,6 +41,16 @@ type World struct {
 	events   uint64
 	tally    tally
 	violated error
+}
+
+// told is the event that an engine is being told: it keeps none, so each kind
+// is made once.
+type told struct {
+	answered     engine.Answered
+	failed       engine.Failed
+	connected    engine.Connected
+	disconnected engine.Disconnected
+	met          engine.Met
 }
 
 // node is one member: a hundred bytes and a table. An engine exists only while
@@ -125,7 +136,10 @@ func (w *World) info(n uint32) *contact.Info { return w.book.Info(handle(n)) }
 func (w *World) key(n uint32) key.Key { return w.info(n).Key }
 
 // index returns the node of a contact.
-func (w *World) index(info *contact.Info) uint32 { return uint32(w.book.Find(info.ID)) - 1 }
+func (w *World) index(info *contact.Info) uint32 {
+	h, _ := w.book.Intern(info)
+	return uint32(h) - 1
+}
 
 // answering returns the members that answer, in order of their keys.
 func (w *World) answering() *ring {
@@ -196,15 +210,15 @@ func (w *World) wake(n uint32) {
 	a.armed = mono.Never
 	if at, ok := a.engine.Wake(); ok && at.Due(a.local(w.now)) {
 		w.step(a, engine.Tick{})
-	} else {
-		w.arm(a)
+	} else if ok {
+		w.arm(a, at)
 	}
 }
 
 // arm makes sure that a tick comes by the engine's Wake. Earlier ones in the
 // queue are left there: to come too early costs less than to be taken out.
-func (w *World) arm(a *actor) {
-	if at, ok := a.engine.Wake(); ok && a.world(at) < a.armed {
+func (w *World) arm(a *actor, at mono.Time) {
+	if a.world(at) < a.armed {
 		a.armed = a.world(at)
 		w.queue.push(a.armed, tick, a.n)
 	}
@@ -228,8 +242,11 @@ func (w *World) step(a *actor, ev engine.Event) {
 	for f := range a.engine.Facts() {
 		w.noticed(a, f)
 	}
-	w.check(a)
-	w.arm(a)
+	wake, waits := a.engine.Wake()
+	w.check(a, wake, waits)
+	if waits {
+		w.arm(a, wake)
+	}
 }
 
 // clock is the present; the wall clock began in 2026.
