@@ -77,7 +77,7 @@ type Engine struct {
 	nextEff int
 	facts   []Fact
 	heard   []lookup.Named // scratch: the peers of the answer that is being told
-	changed bool // the table, since the last Publish
+	changed bool           // the table, since the last Publish
 	closed  bool
 }
 

@@ -71,7 +71,7 @@ type Lookup struct {
 	deadline mono.Time
 	limit    int // requests in flight that the node grants
 
-	peers    []peer  // every peer that any walk has heard of; outcomes live here
+	peers    []peer // every peer that any walk has heard of; outcomes live here
 	order    []rank // of peers, nearest first
 	walks    []walk
 	flights  []flight
