@@ -38,7 +38,7 @@ var meters = [...]struct {
 	{"requests under way", func(t *town) int { return t.each(func(a *actor) int { return len(a.requests) }) }},
 	{"timers and messages", func(t *town) int { return t.w.pending() }},
 	{"table entries", func(t *town) int { return t.each(func(a *actor) int { return t.w.nodes[a.n].tab.Len() }) }},
-	{"connections", func(t *town) int { return t.each(func(a *actor) int { return len(a.conns) }) }},
+	{"connections", func(t *town) int { return t.each(func(a *actor) int { return a.conns.len() }) }},
 }
 
 // each sums something up over the members that act.
