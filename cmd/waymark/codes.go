@@ -152,6 +152,26 @@ var codes = []code{
 		"With every peer faulty nobody can answer, and the node says so within its\nbound instead of waiting.",
 	},
 	{
+		"WM-H001", cli.ExitUsage, "failed", "not a node that may be exercised",
+		"`waymark conform` treats a node as broken and malicious peers do. It is for\nnodes that are yours: their address has to be loopback (127.0.0.0/8, ::1),\nlink-local (169.254.0.0/16, fe80::/10) or private (10.0.0.0/8, 172.16.0.0/12,\n192.168.0.0/16, fc00::/7). Names and relays are not taken, for they could lead\nanywhere.",
+	},
+	{
+		"WM-H002", cli.ExitNoPeers, "no-peers", "the node to be exercised does not answer",
+		"Before the first case the node is asked as anybody would: it has to take a\nconnection, speak the protocol and answer a FIND_NODE. It did not.",
+	},
+	{
+		"WM-H003", cli.ExitFailed, "failed", "the node failed cases",
+		"In a case that failed the node did not survive, did not answer an honest peer\nsoon afterwards, still held what a peer had left unfinished a minute before,\nkept others waiting, or did what no node may, such as to serve a record that is\nnot valid. The table says which.",
+	},
+	{
+		"WM-H004", cli.ExitUsage, "failed", "unknown case",
+		"`waymark conform --list` lists the cases and their groups. --only takes either.",
+	},
+	{
+		"WM-H005", cli.ExitFailed, "failed", "the program cannot be driven",
+		"--drive starts a program that runs a node and speaks JSON lines on its stdin\nand stdout. The first line out is\n\n    {\"event\":\"ready\",\"peerId\":…,\"addrs\":[…/p2p/…]}\n\nEach line in is {\"id\":1,\"op\":\"getClosestPeers\",\"keyB64\":…} or {\"id\":1,\"op\":\n\"get\",\"keyB64\":…}, and gets {\"id\":1,\"ok\":true,\"result\":{…}}.",
+	},
+	{
 		"WM-M001", cli.ExitUsage, "failed", "unknown scenario",
 		"`waymark sim run` knows the scenarios that `waymark sim ls` lists.",
 	},

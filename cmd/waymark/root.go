@@ -45,6 +45,7 @@ func (a *app) root() *cobra.Command {
 	root.AddCommand(a.demo(), a.sim(), a.serve(),
 		a.bootstrap(), a.lookup(), a.findpeer(), a.put(), a.get(), a.provide(), a.findprovs(), a.crawl(),
 		a.query(), a.ping(), a.identify(), a.explain(), a.version())
+	root.AddCommand(a.conform())
 	return root
 }
 

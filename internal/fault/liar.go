@@ -54,13 +54,14 @@ func (l *liar) forge(target key.Key) []*contact.Info {
 	rng := rand.New(rand.NewPCG(l.seed, target[0]))
 	names := make([]*contact.Info, params.K)
 	for i := range names {
-		names[i] = contact.New(nearID(target, rng), l.nowhere(rng))
+		names[i] = contact.New(NearID(target, rng), l.nowhere(rng))
 	}
 	return names
 }
 
-// nearID makes up IDs and keeps the one nearest to the target.
-func nearID(target key.Key, rng *rand.Rand) contact.ID {
+// NearID makes up IDs of Ed25519 keys and returns the one nearest to the target,
+// of whose key nobody knows the secret.
+func NearID(target key.Key, rng *rand.Rand) contact.ID {
 	id := append([]byte(nil), edPrefix...)
 	for range 4 {
 		id = binary.LittleEndian.AppendUint64(id, rng.Uint64())

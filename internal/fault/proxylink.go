@@ -13,13 +13,14 @@ type ProxyLink struct {
 	front, back *net.TCPConn
 	gates       [2]*gate
 	ended       chan struct{}
+	hungUp      chan struct{}
 	once        sync.Once
 }
 
 func newProxyLink(front, back *net.TCPConn) *ProxyLink {
 	// Small frames go out as they come: a fault is timed by the fault alone.
 	_, _ = front.SetNoDelay(true), back.SetNoDelay(true)
-	l := &ProxyLink{front: front, back: back, ended: make(chan struct{})}
+	l := &ProxyLink{front: front, back: back, ended: make(chan struct{}), hungUp: make(chan struct{})}
 	for d := range l.gates {
 		l.gates[d] = &gate{fuse: neverCut, changed: make(chan struct{})}
 	}
@@ -31,6 +32,10 @@ func (l *ProxyLink) Passed(d Direction) (n uint64) {
 	l.gates[d].set(func(g *gate) { n = g.passed })
 	return n
 }
+
+// HungUp is closed when the host behind has ended the connection, or the link
+// was cut.
+func (l *ProxyLink) HungUp() <-chan struct{} { return l.hungUp }
 
 // lastWords is how long the dialer may go on sending after a cut.
 const lastWords = time.Second
@@ -89,7 +94,9 @@ func (l *ProxyLink) run() {
 		_, _ = io.Copy(io.Discard, l.front)
 		_ = l.front.Close()
 	})
-	if !l.pump(l.gates[Down], l.back, l.front) {
+	secret := l.pump(l.gates[Down], l.back, l.front)
+	close(l.hungUp)
+	if !secret {
 		l.Cut()
 	}
 	up.Wait()

@@ -76,7 +76,9 @@ func (h *spoiltHost) SetStreamHandlerMatch(proto protocol.ID, match func(protoco
 }
 
 func (h *spoiltHost) spoilt(handle network.StreamHandler) network.StreamHandler {
-	return h.peer.counted(func(s network.Stream) { handle(&spoiltStream{Stream: s, peer: h.peer}) })
+	return h.peer.counted(func(s network.Stream) {
+		handle(&spoiltStream{Stream: s, kind: h.peer.kind, draw: h.peer.draw, closing: h.peer.closing, proxy: h.peer.proxy})
+	})
 }
 
 // counted has Close wait for the handler.

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
@@ -15,7 +16,22 @@ import (
 // at once, after it has read the whole request.
 type spoiltStream struct {
 	network.Stream
-	peer *Peer
+	kind    Kind
+	draw    func(int) int   // a number in [0, n), by the peer's own chance
+	closing <-chan struct{} // ends what takes its time
+	proxy   *Proxy          // for faults of the wire
+}
+
+// Spoil returns a stream on which whoever answers writes each answer at once,
+// and a fault of the stream decides what becomes of it: Slow, Oversize,
+// Garbage, Reset or Hangup. Any other kind leaves answers as they are. What
+// the fault draws is drawn from rng by one goroutine at a time; it ends at the
+// latest when closing does.
+func Spoil(s network.Stream, kind Kind, rng *rand.Rand, closing <-chan struct{}) network.Stream {
+	if kind == Cut || kind == Frozen {
+		kind = Honest // these need a wire that is theirs
+	}
+	return &spoiltStream{Stream: s, kind: kind, draw: rng.IntN, closing: closing}
 }
 
 // errSpoilt is what the server is told when its answer came to harm.
@@ -26,7 +42,7 @@ var oversize = binary.AppendUvarint(nil, 2<<30)
 
 // Write is one answer.
 func (s *spoiltStream) Write(b []byte) (int, error) {
-	switch s.peer.kind {
+	switch s.kind {
 	case Slow:
 		return s.trickle(b)
 	case Oversize:
@@ -57,7 +73,7 @@ func (s *spoiltStream) trickle(b []byte) (int, error) {
 	for i := range b {
 		select {
 		case <-tick.C:
-		case <-s.peer.closing:
+		case <-s.closing:
 			return i, errSpoilt
 		}
 		if _, err := s.Stream.Write(b[i : i+1]); err != nil {
@@ -69,7 +85,7 @@ func (s *spoiltStream) trickle(b []byte) (int, error) {
 
 // resetWithin writes part of the answer, or nothing, and resets the stream.
 func (s *spoiltStream) resetWithin(b []byte) (int, error) {
-	n := s.peer.draw(len(b))
+	n := s.draw(len(b))
 	if _, err := s.Stream.Write(b[:n]); err != nil {
 		return 0, err
 	}
@@ -85,7 +101,7 @@ func (s *spoiltStream) garbage(b []byte) []byte {
 	_, prefix := binary.Uvarint(b)
 	junk := append([]byte(nil), b...)
 	for i := max(prefix, 1); i < len(junk); i++ {
-		junk[i] = byte(s.peer.draw(256))
+		junk[i] = byte(s.draw(256))
 	}
 	if prefix > 0 && prefix < len(junk) {
 		junk[prefix] = invalidTag
@@ -104,7 +120,7 @@ func (s *spoiltStream) cutWithin(b []byte) (int, error) {
 	if err := s.flush(); err != nil {
 		return 0, err
 	}
-	link.CutAfter(Down, 1+s.peer.draw(len(b)))
+	link.CutAfter(Down, 1+s.draw(len(b)))
 	return s.Stream.Write(b)
 }
 
@@ -136,7 +152,7 @@ func (s *spoiltStream) link() (*ProxyLink, error) {
 	if err != nil {
 		return nil, err
 	}
-	if l := s.peer.proxy.From(at); l != nil {
+	if l := s.proxy.From(at); l != nil {
 		return l, nil
 	}
 	return nil, io.ErrClosedPipe

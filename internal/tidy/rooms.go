@@ -78,7 +78,7 @@ var Rooms = []Room{
 	// The roof knows everything.
 	{
 		Path:   "cmd/waymark",
-		Uses:   []string{".", "core/*", "store/*", "validate/*", "crawl", "fulltable", "delegated", "telemetry", "dashboard", "sim", "internal/cli", "internal/devnet", "internal/fault"},
+		Uses:   []string{".", "core/*", "store/*", "validate/*", "crawl", "fulltable", "delegated", "telemetry", "dashboard", "sim", "internal/cli", "internal/conform", "internal/devnet", "internal/fault"},
 		Others: slices.Concat(libp2p, commandUse, telemetry),
 	},
 
@@ -91,6 +91,7 @@ var Rooms = []Room{
 	{Path: "internal/fault", Uses: []string{"core/*"}, Others: slices.Concat(libp2p, []string{
 		"github.com/libp2p/go-yamux", "github.com/quic-go/quic-go", // to misbehave below the streams
 	})},
+	{Path: "internal/conform", Uses: []string{"core/*", "internal/fault"}, Others: slices.Concat(libp2p, boxo, protowire)},
 	{Path: "internal/devnet", Uses: []string{".", "core/*", "internal/fault"}, Others: libp2p},
 	{Path: "internal/testkit", Uses: []string{".", "core/*", "internal/devnet", "internal/fault"}, Others: slices.Concat(libp2p, testOnly)},
 }

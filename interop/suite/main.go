@@ -32,6 +32,9 @@ func main() {
 	flag.IntVar(&report.width, "width", 4, "with -report: how many at a time")
 	flag.DurationVar(&report.limit, "limit", 5*time.Minute, "with -report: how long each is watched")
 	capture := flag.String("capture", "", "instead: write what each stranger sends into this folder, as vectors for core/wire")
+	var kit conformance
+	flag.StringVar(&kit.waymark, "conform", "", "instead: exercise a peer of each kind with this waymark command")
+	flag.DurationVar(&kit.drain, "drain", 75*time.Second, "with -conform: how long what is still held is watched")
 	flag.Parse()
 	if len(s.kinds) < 1 {
 		fmt.Fprintln(os.Stderr, "suite: no peers; interop/run starts it with some")
@@ -43,6 +46,9 @@ func main() {
 			os.Exit(1)
 		}
 		return
+	}
+	if kit.waymark != "" {
+		os.Exit(kit.run(ctx, s.kinds))
 	}
 	if report.seeds > 0 {
 		os.Exit(report.run(ctx, s.kinds))

@@ -1,0 +1,133 @@
+package conform
+
+import (
+	"context"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+	ma "github.com/multiformats/go-multiaddr"
+	"go.uber.org/goleak"
+
+	"github.com/waymark-dht/waymark"
+	"github.com/waymark-dht/waymark/internal/fault"
+)
+
+// testDrain is as long as go-libp2p gives a handshake, and then some.
+const testDrain = 17 * time.Second
+
+// TestMain sees that neither the kit nor a node that it has exercised leaves a
+// goroutine behind. This program is also a target that can be driven.
+func TestMain(m *testing.M) {
+	if how := os.Getenv(asProgram); how != "" {
+		os.Exit(program(how))
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// TestWaymarkSurvivesEveryCase runs the whole kit against real nodes: every
+// case passes, each lookup ends within its bound, and nothing is left of it.
+func TestWaymarkSurvivesEveryCase(t *testing.T) {
+	if testing.Short() {
+		t.Skip("half a minute of waiting; CI runs it")
+	}
+	for _, groups := range [][]string{{"frames", "load"}, {"wire", "records"}, {"answers"}, {"names", "faults"}} {
+		t.Run(strings.Join(groups, " and "), func(t *testing.T) {
+			t.Parallel()
+			survives(t, groups)
+		})
+	}
+}
+
+// longer is what may be held longer than this test waits: what costs nothing
+// and is honest for all a server can tell. docs/TESTING.md has how long.
+var longer = []string{"idle-streams", "crowd", "frozen-wire"}
+
+func survives(t *testing.T, groups []string) {
+	n := startNode(t)
+	r, err := Run(t.Context(), Options{
+		Target: n.addr, Only: groups, Drain: testDrain, Driver: n, Seed: 1,
+		Ended: func(r Result) { t.Logf("%v %s %v %v", r.Verdict, r.Case, r.Saw, r.Why) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%v in %v; repeat: go test ./internal/conform -run TestWaymarkSurvivesEveryCase", r.Counts, r.Elapsed)
+	for _, c := range r.Results {
+		if c.Verdict != Pass {
+			t.Errorf("%s: %v: %v", c.Case, c.Verdict, c.Why)
+		}
+		if bound := n.dht.Bound(waymark.OpLookup); c.Lookup > bound {
+			t.Errorf("%s: a lookup took %v of at most %v", c.Case, c.Lookup, bound)
+		}
+		if c.Kept > 0 && !slices.Contains(longer, c.Case) {
+			t.Errorf("%s: still holds %d after %v", c.Case, c.Kept, testDrain)
+		}
+	}
+	n.left(t)
+}
+
+// node is a Waymark server that the kit exercises, and drives as its Driver.
+type node struct {
+	dht  *waymark.DHT
+	addr ma.Multiaddr
+}
+
+func startNode(t *testing.T) *node {
+	h, err := fault.NewHost(fault.HostOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { h.Close() })
+	d, err := waymark.New(h, waymark.Config{Mode: waymark.ModeServer, AllowLoopback: true, Seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { d.Close() })
+	return &node{d, addrOf(t, peer.AddrInfo{ID: h.ID(), Addrs: h.Addrs()})}
+}
+
+func addrOf(t *testing.T, info peer.AddrInfo) ma.Multiaddr {
+	t.Helper()
+	addrs, err := peer.AddrInfoToP2pAddrs(&info)
+	if err != nil || len(addrs) == 0 {
+		t.Fatal(err, info)
+	}
+	return addrs[0]
+}
+
+// left wants nothing to be left in the node when its peers have gone.
+func (n *node) left(t *testing.T) {
+	t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(10 * time.Second); ; <-tick.C {
+		h := n.dht.Health()
+		if h.Streams == 0 && h.InFlight == 0 && h.Zombies == 0 && len(n.dht.Host().Network().Conns()) == 0 {
+			if h.Overdue > 0 {
+				t.Errorf("%d operations broke their bound", h.Overdue)
+			}
+			return
+		}
+		if time.Now().After(end) {
+			t.Errorf("left behind: %d streams, %d calls, %d zombies, connections %v",
+				h.Streams, h.InFlight, h.Zombies, n.dht.Host().Network().Conns())
+			return
+		}
+	}
+}
+
+func (n *node) Closest(ctx context.Context, key []byte) (raw []string, err error) {
+	ids, err := n.dht.GetClosestPeers(ctx, string(key))
+	for _, id := range ids {
+		raw = append(raw, string(id))
+	}
+	return raw, err
+}
+
+func (n *node) Get(ctx context.Context, key []byte) ([]byte, error) {
+	return n.dht.GetValue(ctx, string(key))
+}
