@@ -32,11 +32,12 @@ func (a *app) conform() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "conform [MADDR]", Short: "treat a node as broken and malicious peers do", GroupID: "ask", Args: wantArgs(0, 1),
 		Long: "waymark conform: treat a node as broken and malicious peers do\n\n" +
-			"Exercises one running node of any implementation, on this machine or in a private\n" +
-			"network: one hostile peer after the other, and after each a fresh honest one that\n" +
-			"has to get a right answer within " + cli.Duration(conform.RecoverWithin) + ". In the end it is watched what the node still\n" +
-			"holds of them. Only addresses that are loopback, link-local or private are taken,\n" +
-			"and nobody but the node is dialled. Do this to nodes that are yours.\n\n" +
+			"Exercises one running node of any implementation, on this machine or in a\n" +
+			"private network: one hostile peer after the other, and after each a fresh honest\n" +
+			"one that has to get a right answer within " + cli.Duration(conform.RecoverWithin) + ". In the end it is watched what\n" +
+			"the node still holds of them. Only addresses that are loopback, link-local or\n" +
+			"private are taken, and nobody but the node is dialled. Do this to nodes that are\n" +
+			"yours.\n\n" +
 			"With --drive it starts the node itself and has it carry out lookups: a program\n" +
 			"that speaks the JSON lines of interop/README.md, as interop/peer does. Without,\n" +
 			"what the node has to be made to do is skipped.\n\n" +
@@ -59,7 +60,7 @@ func (a *app) conform() *cobra.Command {
 	flags.SortFlags = false
 	flags.StringVar(&f.drive, "drive", "", "start the node by this command, and make it ask")
 	flags.Var((*words)(&f.only), "only", "only this case or group; may stand several times")
-	flags.DurationVar(&f.drain, "drain", conform.DefaultDrain, "how long to watch what the node still holds; less is not judged")
+	flags.DurationVar(&f.drain, "drain", conform.DefaultDrain, "how long to watch what it holds; less is no verdict")
 	flags.StringVar(&f.protocol, "protocol", "", "the DHT's protocol ("+string(conform.DefaultProtocol)+")")
 	flags.Uint64Var(&f.seed, "seed", 0, "the same seed makes the same peers; 0 draws one")
 	flags.BoolVar(&f.list, "list", false, "list the cases and do nothing")
