@@ -25,13 +25,16 @@ func (e edit) plant(content string) (string, error) {
 }
 
 // rooms are those whose tests are run, those that know least first.
-var rooms = []string{"lookup", "boot", "engine"}
+var rooms = []string{"republish", "lookup", "boot", "engine"}
 
 // reach returns the rooms whose tests a mutant can fail: its own, and those that use it.
 func (m mutant) reach() []string {
 	own, _, _ := strings.Cut(m.Edits[0].File, "/")
-	if own == "boot" {
-		return []string{"boot", "engine"}
+	switch own {
+	case "republish":
+		return []string{own}
+	case "boot":
+		return []string{own, "engine"}
 	}
 	return rooms[slices.Index(rooms, own):]
 }
@@ -48,7 +51,7 @@ func told(m mutant) mutant {
 
 // mutants are the planted defects. The first ones are those of the report that
 // the house was built to answer; the rest are what one might get wrong.
-var mutants = slices.Concat(reported, slots, clocks, paths, caps, outcomes, memories, bootstraps, nodes)
+var mutants = slices.Concat(reported, slots, clocks, paths, caps, outcomes, memories, bootstraps, nodes, schedules)
 
 // The four defects of rust-libp2p #5432.
 var reported = []mutant{
@@ -186,4 +189,27 @@ var nodes = []mutant{
 	one("a caller who joined is never told", "engine/op.go", "append([]OpID{o.id}, o.joined...)", "[]OpID{o.id}"),
 	one("the engine's timer lost", "engine/engine.go", "		wake = mono.Earlier(wake, mono.Earlier(o.wake, o.dog.Wake()))\n", "		_ = o\n"),
 	one("a queued operation has no deadline", "engine/op.go", "o.started, o.wake = e.now.Mono, o.bound", "o.started, o.wake = e.now.Mono, mono.Never"),
+}
+
+var schedules = []mutant{
+	one("a paced region's timer lost", "republish/republish.go", "			wake = mono.Earlier(wake, r.pace)\n", "			_ = r\n"),
+	one("coverage one bit too wide", "republish/explore.go", "min(shared+1, headBits-1)", "min(shared, headBits-1)"),
+	one("a lookup that did not converge is believed", "republish/explore.go", "	if ev.Converged {\n", "	if true {\n"),
+	one("a region that is too large is swept all the same", "republish/explore.go", "r.served > 0 && m.misfits() && ", "false && "),
+	one("no pause when nobody is there", "republish/explore.go", "m.now.Mono.Add(min(pause, params.SweepRetry))", "m.now.Mono.Add(min(pause, 0))"),
+	one("what was added meanwhile waits", "republish/explore.go", "(g.more || r.cut) && ", "r.cut && "),
+	one("what did not fit waits", "republish/explore.go", "(g.more || r.cut) && ", "g.more && "),
+	one("who fails is never replaced", "republish/tell.go", "t.strikes >= params.SweepStrikes", "false"),
+	one("who fails is told no more", "republish/tell.go", "r.round < params.SweepRounds && ", "false && "),
+	one("a batch without a limit", "republish/tell.go", "count[t] >= params.SweepBatch", "false"),
+	one("one peer is enough", "republish/tell.go", "max(1, min(len(near), params.SweepEnough))", "1"),
+	one("nobody is enough", "republish/tell.go", "max(1, min(len(near), params.SweepEnough))", "0"),
+	one("a date that has not come is believed", "republish/schedule.go", "			i.last = now\n", ""),
+	one("a restart believes any date", "republish/kept.go", "min(max(i.last, was.last), seconds(m.now.Wall))", "max(i.last, was.last)"),
+	one("a restart forgets the queue", "republish/kept.go", ", i.queued || was.queued\n", ", i.queued\n"),
+	one("regions are never made anew", "republish/schedule.go", "len(m.runs) == 0 && m.misfits()", "false"),
+	one("work never stops for new regions", "republish/republish.go", "!m.misfits() && m.hold.Due", "m.hold.Due"),
+	one("a sleep goes unnoticed", "republish/republish.go", "drift.Abs() > params.ClockGap", "false"),
+	one("all regions have one time", "republish/schedule.go", "m.epoch + mono.Wall(share)*second", "m.epoch + mono.Wall(share*0)*second"),
+	one("the least overdue first", "republish/schedule.go", "g.due < first.due", "g.due > first.due"),
 }

@@ -50,7 +50,7 @@ var Rooms = []Room{
 	{Path: "core/table", Uses: []string{"core/key", "core/contact", "core/mono", "core/params"}},
 	{Path: "core/lookup", Uses: []string{"core/key", "core/contact", "core/mono", "core/params"}},
 	{Path: "core/boot", Uses: []string{"core/key", "core/contact", "core/mono", "core/params"}},
-	{Path: "core/republish", Uses: []string{"core/key", "core/mono", "core/params"}},
+	{Path: "core/republish", Uses: []string{"core/key", "core/contact", "core/mono", "core/params"}},
 	{Path: "core/replicate", Uses: []string{"core/mono", "core/params"}},
 	{Path: "core/server", Uses: []string{
 		"core/key", "core/contact", "core/mono", "core/record", "core/table", "core/wire", "core/params",

@@ -1,0 +1,75 @@
+package params
+
+import "time"
+
+// Providing again, region by region. KAD-17.
+const (
+	// ReprovideEvery is the cycle in which every key is announced again; a
+	// record lives for 48 hours (ProviderAge), so that one failed cycle loses
+	// nothing. 22 hours is what go-libp2p-kad-dht takes.
+	ReprovideEvery = 22 * time.Hour
+	// ScheduleKeys caps the keys of a schedule: a million of them are some 90 MB.
+	ScheduleKeys = 1 << 20
+	// ScheduleCell is how many keys are kept in one sorted stretch on average,
+	// at most: an insertion moves half of 4 KiB.
+	ScheduleCell = 128
+	// ScheduleShardBits: a schedule is kept in so many blobs (256), of which
+	// only those that changed are written. Of a million keys each has 160 KB.
+	ScheduleShardBits = 8
+	// SweepSpan is how many bits a region's prefix is shorter than what a
+	// target shares with the last of its k closest, so that a region has some
+	// 80 to 160 peers: eight lookups, of which none is made twice, and with
+	// fewer than k peers in a region its keys would need those of the next.
+	SweepSpan = 2
+	// SweepSamples is over how many lookups that is smoothed: one alone is off
+	// by a bit and more, 32 of them by a fourth of one.
+	SweepSamples = 32
+	// SweepUnit is how many parts a bit has in that mean: with sixteen of them
+	// it stood still when it was off by two bits, as a 32nd of that is none.
+	SweepUnit = 1 << 10
+	// SweepSlackPercent is how far, in parts of a bit, a region's prefix may be
+	// from what it should be before all are made anew: a half is rounding,
+	// another fourth is chance.
+	SweepSlackPercent = 75
+	// SweepWidth is how many regions are under way at a time, each with one
+	// lookup. A million peers take 70 000 lookups of two and a half seconds:
+	// twelve of the 22 hours, with four.
+	SweepWidth = 4
+	// SweepLookups is how many lookups explore a region before its keys are
+	// announced to the closest that are known: five times what a region of
+	// eight times k peers needs, so that only who lies about its neighbours,
+	// or lookups that do not converge, can use them up.
+	SweepLookups = 64
+	// SweepKeys is how many keys of one region are provided in one go: a
+	// megabyte, and what a network of 10 000 has in a region of a million keys.
+	SweepKeys = 1 << 14
+	// SweepBatch is how many keys one peer is told at a time, and SweepPace how
+	// much time is between two such times: half of the RequestsPerIP of our own
+	// server. With eight addresses of ours in each, a batch has 100 KiB.
+	SweepBatch = 256
+	SweepPace  = RequestsWindow
+	// SweepStrikes is how often a peer may fail to take its keys before the
+	// next nearest take its place, and SweepRounds how often the keys that are
+	// not where they should be are announced: once, once more to those that
+	// failed, and to those in their place.
+	SweepStrikes = 2
+	SweepRounds  = 3
+	// SweepEnough is how many of a key's k closest must have taken it for the
+	// key to be provided: half of them.
+	SweepEnough = K / 2
+	// SweepRetry is when a region is tried again in which keys were not
+	// provided: fifty times before what was stored a cycle ago expires.
+	SweepRetry = 30 * time.Minute
+	// SweepHold is how long nothing is begun after a lookup that found nobody;
+	// it doubles with each further one, up to SweepRetry. A node that is told
+	// that it has peers again does not wait for it.
+	SweepHold          = time.Minute
+	SweepHoldDoublings = 5
+	// SweepDeadline is what telling the peers of a region may take: a hundred
+	// and sixty of them at the least share of the node's places, all on slow
+	// links, take 400 s, and usually four.
+	SweepDeadline = 60 * time.Second
+	// SweepCheck is how often the schedule's clock is looked at, as timers
+	// stand still while a machine sleeps.
+	SweepCheck = time.Minute
+)

@@ -1,0 +1,251 @@
+package republish
+
+import (
+	"slices"
+	"sort"
+	"time"
+
+	"github.com/waymark-dht/waymark/core/contact"
+	"github.com/waymark-dht/waymark/core/key"
+	"github.com/waymark-dht/waymark/core/mono"
+	"github.com/waymark-dht/waymark/core/params"
+)
+
+// run is one region under way: first its peers are looked up until the k
+// closest of every key are known, then they are told.
+type run struct {
+	lo   uint64
+	bits int
+	lag  time.Duration // how long after its time it began
+	id   ID            // of what is under way; 0 waits for pace
+	pace mono.Time     // nobody is told anything before
+	keys []job         // in the order of the key space
+
+	served  int       // keys[:served] have their closest peers known
+	certain int       // of them, those that do for certain
+	own     bool      // the lookup under way is for a key itself
+	aim     key.Key   // what it is for
+	peers   []*target // met, in the order of the key space
+	known   cover     // where all peers are known
+	doubt   bool      // the last lookup did not converge
+	lookups int
+	cut     bool // there was no place for all keys
+
+	told   int // keys[:told] were announced
+	shares []share
+	round  int
+	sent   int // batches
+	stored int
+}
+
+// job is one key to be provided.
+type job struct {
+	at   key.Key
+	text string
+}
+
+// target is a peer that may be told.
+type target struct {
+	*contact.Info
+	strikes int      // how often it did not take its keys
+	load    [][]byte // what it is to be told now
+}
+
+// run begins a region.
+func (m *Machine) run(g *region) {
+	g.busy, g.more = true, false
+	r := &run{lo: g.lo, bits: m.depth, lag: lag(m.now.Wall, g.due), pace: m.now.Mono}
+	turn := m.turn(g.lo)
+	lo, hi := bounds(g.lo, m.depth)
+	m.items.each(lo, hi, func(i *item) bool {
+		if i.wants(turn) {
+			r.keys = append(r.keys, job{key.OfString(i.text), i.text})
+		}
+		return len(r.keys) < params.SweepKeys
+	})
+	r.cut = len(r.keys) == params.SweepKeys
+	m.runs = append(m.runs, r)
+	m.explore(r)
+}
+
+// explore passes over the keys whose closest peers are known, and looks up what
+// the next one lacks. A region that has had all its lookups goes on with what
+// is known; one that proves to be too large leaves the rest to smaller ones.
+func (m *Machine) explore(r *run) {
+	for r.served < len(r.keys) {
+		at := r.keys[r.served].at
+		depth, ok := r.complete(at[0])
+		if ok && (depth == 0 || r.count(bounds(at[0], depth)) >= params.K) {
+			r.served++
+			r.certain++
+			continue
+		}
+		if r.served > 0 && m.misfits() && m.fitting() > r.bits {
+			r.keys, r.cut = r.keys[:r.served], true
+			break
+		}
+		if r.lookups < params.SweepLookups {
+			m.lookup(r, depth, ok)
+			return
+		}
+		r.served++
+	}
+	m.tell(r)
+}
+
+// complete returns the shortest prefix of a head under which all peers are
+// known. Zero is the whole network.
+func (r *run) complete(head uint64) (depth int, ok bool) {
+	for depth := range headBits {
+		if r.known.holds(bounds(head, depth)) {
+			return depth, true
+		}
+	}
+	return 0, false
+}
+
+// count returns how many of the peers met have heads from lo to hi.
+func (r *run) count(lo, hi uint64) int {
+	from, to := r.stretch(lo, hi)
+	return to - from
+}
+
+func (r *run) stretch(lo, hi uint64) (from, to int) {
+	from = sort.Search(len(r.peers), func(i int) bool { return r.peers[i].Key[0] >= lo })
+	to = sort.Search(len(r.peers), func(i int) bool { return r.peers[i].Key[0] > hi })
+	return from, to
+}
+
+// lookup asks for what the next key lacks. If nothing around it is known that
+// is the key itself, and its own closest come of it. If a prefix is known that
+// has too few peers, it is the other half of the next shorter prefix, which
+// serves the keys around it too, unless this key is the last, or lookups do not
+// converge.
+func (m *Machine) lookup(r *run, depth int, complete bool) {
+	preimage := []byte(r.keys[r.served].text)
+	r.own = true
+	if complete && !r.doubt && len(r.keys)-r.served > 1 {
+		if p, ok := r.sibling(r.keys[r.served].at, depth); ok {
+			preimage, r.own = p, false
+		}
+	}
+	r.id, r.aim = m.id(), key.Of(preimage)
+	r.lookups++
+	m.actions = append(m.actions, Lookup{ID: r.id, Preimage: preimage})
+}
+
+// sibling returns a preimage in the first part that is not known of the other
+// half of the prefix that is one bit shorter.
+func (r *run) sibling(at key.Key, depth int) (preimage []byte, ok bool) {
+	other := at.FlipBit(depth - 1)
+	from, ok := r.known.gap(bounds(other[0], depth))
+	if !ok {
+		return nil, false
+	}
+	for prefix := depth; prefix <= key.MaxPreimageBits; prefix++ {
+		if lo, hi := bounds(from, prefix); lo >= from && !r.known.touches(lo, hi) {
+			p := key.Preimage(key.Key{from}, prefix, 0)
+			return p[:], true
+		}
+	}
+	return nil, false
+}
+
+// lookedUp takes the outcome of a lookup.
+func (m *Machine) lookedUp(ev LookedUp) {
+	r := m.running(ev.ID)
+	if r == nil {
+		return
+	}
+	r.id = 0
+	if len(ev.Peers) == 0 {
+		m.alone(r)
+		return
+	}
+	m.nobody, m.hold = 0, 0
+	for _, p := range ev.Peers {
+		r.meet(p)
+	}
+	r.doubt = !ev.Converged
+	if ev.Converged {
+		m.survey(r, ev.Peers)
+	}
+	if r.own {
+		r.served++
+		r.certain += one(ev.Converged)
+	}
+	m.explore(r)
+}
+
+// meet adds a peer to those that may be told.
+func (r *run) meet(p *contact.Info) {
+	at, found := slices.BinarySearchFunc(r.peers, p.Key, func(t *target, k key.Key) int { return t.Key.Compare(k) })
+	if !found {
+		r.peers = slices.Insert(r.peers, at, &target{Info: p})
+	}
+}
+
+// survey notes what a lookup that converged says of the network: whoever is
+// nearer to its aim than the last of the k closest is among them.
+func (m *Machine) survey(r *run, closest []*contact.Info) {
+	if len(closest) < params.K { // there are no more
+		r.known.add(bounds(0, 0))
+		m.learn(0)
+		return
+	}
+	shared := r.aim.CommonPrefix(closest[params.K-1].Key)
+	r.known.add(bounds(r.aim[0], min(shared+1, headBits-1)))
+	m.learn(shared)
+}
+
+// alone ends a run whose lookup found nobody, and has all wait for a while.
+func (m *Machine) alone(r *run) {
+	if m.hold.Due(m.now.Mono) { // else others, that were under way too, have found nobody
+		pause := params.SweepHold << min(m.nobody, params.SweepHoldDoublings)
+		m.nobody++
+		m.hold = m.now.Mono.Add(min(pause, params.SweepRetry))
+	}
+	m.end(r)
+}
+
+func (m *Machine) running(id ID) *run {
+	n := slices.IndexFunc(m.runs, func(r *run) bool { return id != 0 && r.id == id })
+	if n < 0 {
+		return nil
+	}
+	return m.runs[n]
+}
+
+// end closes a run. What was not stored is tried again a little later; what was
+// added meanwhile, or found no place in this run, at once.
+func (m *Machine) end(r *run) {
+	m.runs = slices.DeleteFunc(m.runs, func(other *run) bool { return other == r })
+	m.facts = append(m.facts, Swept{
+		Prefix: r.lo, Bits: r.bits, Keys: len(r.keys), Stored: r.stored, Certain: min(r.certain, r.stored),
+		Lookups: r.lookups, Peers: len(r.peers), Told: r.sent, Lag: r.lag,
+	})
+	g := m.region(r.lo)
+	more := (g.more || r.cut) && r.stored > 0
+	g.busy, g.more = false, false
+	g.due = m.due(g)
+	if r.stored < len(r.keys) && !more && m.nobody == 0 {
+		g.due = m.now.Wall + mono.Wall(params.SweepRetry)
+	}
+	m.forget(g)
+}
+
+// nearest returns the k nearest to a key of the peers that were met, nearest
+// first.
+func (r *run) nearest(at key.Key) []*target {
+	lo, hi := 0, len(r.peers)
+	for bit := 0; bit < headBits && hi-lo > params.K; bit++ {
+		from, to := r.stretch(bounds(at[0], bit+1))
+		if to-from < params.K {
+			break
+		}
+		lo, hi = from, to
+	}
+	near := slices.Clone(r.peers[lo:hi])
+	slices.SortFunc(near, func(a, b *target) int { return at.Closer(a.Key, b.Key) })
+	return near[:min(len(near), params.K)]
+}
