@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/waymark-dht/waymark/core/engine"
-	"github.com/waymark-dht/waymark/core/lookup"
 	"github.com/waymark-dht/waymark/core/mono"
 )
 
@@ -17,9 +16,6 @@ const (
 // seeds, and nothing else.
 func Bootstrap(opt Options) (Result, error) {
 	opt = opt.defaults("bootstrap", 1000, 0)
-	if opt.Engine.Lookup.K == 0 {
-		opt.Engine.Lookup = lookup.Defaults(opt.Engine.Paths)
-	}
 	w := NewWorld(opt)
 	for n := range uint32(min(seedCount, len(w.nodes))) {
 		w.opt.Engine.Seeds = append(w.opt.Engine.Seeds, engine.Seed{Peer: w.info(n)})

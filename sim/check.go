@@ -110,7 +110,7 @@ func (w *World) closed(a *actor, f engine.OpEnded) {
 // checkResult holds the result of a lookup to its form: nearest first, all
 // different, at most k, never the node itself.
 func (w *World) checkResult(a *actor, target key.Key, closest []*contact.Info) {
-	if len(closest) > params.K {
+	if len(closest) > w.opt.Engine.Lookup.K {
 		w.fail(a, "a result has %d peers", len(closest))
 	}
 	for i, c := range closest {

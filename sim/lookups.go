@@ -5,7 +5,6 @@ import (
 
 	"github.com/waymark-dht/waymark/core/engine"
 	"github.com/waymark-dht/waymark/core/key"
-	"github.com/waymark-dht/waymark/core/lookup"
 	"github.com/waymark-dht/waymark/core/mono"
 )
 
@@ -21,9 +20,6 @@ const spread = 60 * time.Second
 
 func newLookups(opt Options) *World {
 	opt = opt.defaults("lookups", 10_000, 1000)
-	if opt.Engine.Lookup.K == 0 {
-		opt.Engine.Lookup = lookup.Defaults(opt.Engine.Paths)
-	}
 	w := NewWorld(opt)
 	w.Fill()
 	w.Kill(opt.Dead)
@@ -48,6 +44,7 @@ type asker struct {
 	op     engine.OpID
 	target key.Key
 	all    map[uint32]*asker
+	warm   map[uint32]bool // by other rules: whom it is connected with
 }
 
 // newAsker chooses a healthy node that does not ask yet.
@@ -58,9 +55,14 @@ func (w *World) newAsker(all map[uint32]*asker) *asker {
 	}
 	a := &asker{w: w, n: n, left: w.opt.Seasoned + 1, all: all}
 	all[n] = a
-	act := w.actor(n)
-	if w.opt.Warm {
-		w.warmUp(act)
+	switch {
+	case w.opt.Policy != Waymark:
+		a.warm = make(map[uint32]bool)
+		for h := range w.nodes[n].tab.All {
+			a.warm[uint32(h)-1] = w.opt.Warm
+		}
+	case w.opt.Warm:
+		w.warmUp(w.actor(n))
 	}
 	return a
 }
@@ -89,11 +91,17 @@ func (a *asker) next() {
 	preimage := a.w.preimage()
 	a.left--
 	a.op, a.target = a.w.newOp(), key.Of(preimage)
+	if a.w.opt.Policy != Waymark {
+		a.w.walkAs(a.n, a.target, a.warm, a.ended)
+		return
+	}
 	a.w.step(a.w.actor(a.n), engine.StartLookup{Op: a.op, Kind: engine.KindLookup, Preimage: preimage})
 }
 
 func (a *asker) ended(r engine.Result) {
-	a.w.checkResult(a.w.nodes[a.n].act, a.target, r.Closest)
+	if act := a.w.nodes[a.n].act; act != nil {
+		a.w.checkResult(act, a.target, r.Closest)
+	}
 	if a.left > 0 {
 		a.w.After(time.Second, a.next)
 		return

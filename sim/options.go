@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/waymark-dht/waymark/core/engine"
+	"github.com/waymark-dht/waymark/core/lookup"
 	"github.com/waymark-dht/waymark/core/mono"
 )
 
@@ -27,6 +28,9 @@ type Options struct {
 	Liars     int           // sybil: percent of the members that answer and name each other only
 	Near      int           // eclipse: accomplices placed next to the target
 	Shape     int           // and a hundred times its k
+	Policy    Policy        // lookups: by whose rules they are made
+	Rules     Rules         // of a policy that is not Waymark's
+	Numbers                 // of every lookup
 	Engine    engine.Config // of every node; Terse is always set
 
 	// Progress, if set, is called now and then; false stops the run.
@@ -40,10 +44,8 @@ type Options struct {
 // Command returns the command that repeats the run.
 func (o Options) Command() string {
 	c := fmt.Sprintf("waymark sim run %s --nodes %d --seed %d --dead %d", o.Scenario, o.Nodes, o.Seed, o.Dead)
-	for _, s := range Settings {
-		if value := s.value(&o); value != "" {
-			c += " --set " + s.Name + "=" + value
-		}
+	for _, pair := range o.Settings() {
+		c += " --set " + pair
 	}
 	return c
 }
@@ -57,7 +59,54 @@ func (o Options) defaults(scenario string, nodes, lookups int) Options {
 	if o.Lookups == 0 {
 		o.Lookups = lookups
 	}
+	if o.Engine.Lookup.K == 0 {
+		o.Engine.Lookup = o.lookup()
+	}
+	if o.Engine.Deadline == 0 {
+		o.Engine.Deadline = o.Deadline
+	}
+	if size := o.bucket(); size > 0 {
+		o.Engine.Table.Sizes = []int{size, size, size}
+	}
 	return o
+}
+
+// Numbers are those of a lookup that an operator may want to choose. Zero is
+// what ships.
+type Numbers struct {
+	K, Alpha, Spare, Last, LastSpare int
+	Peers, Depth                     int // P and H
+	Probes                           int // rounds of region probes; negative is none
+	Deadline                         time.Duration
+	Bucket                           int // size of the first buckets, as large as the others at least
+}
+
+// lookup returns the configuration of a lookup with what was set.
+func (o *Options) lookup() lookup.Config {
+	c := lookup.Defaults(o.Engine.Paths)
+	for _, x := range []struct{ to, from *int }{
+		{&c.K, &o.K},
+		{&c.Alpha, &o.Alpha},
+		{&c.Spare, &o.Spare},
+		{&c.AlphaLast, &o.Last},
+		{&c.SpareLast, &o.LastSpare},
+		{&c.MaxPeers, &o.Peers},
+		{&c.MaxDepth, &o.Depth},
+		{&c.ProbeRounds, &o.Probes},
+	} {
+		if *x.from != 0 {
+			*x.to = max(0, *x.from)
+		}
+	}
+	return c
+}
+
+// bucket is the size of the first buckets if it is not what ships.
+func (o *Options) bucket() int {
+	if o.Bucket == 0 && o.Policy != Waymark {
+		return rivalSize
+	}
+	return o.Bucket
 }
 
 // lasts returns how long a fault lasts: what was set, or the scenario's own.

@@ -79,6 +79,7 @@ type Result struct {
 	Most95        float64       `json:"fifteen_p95_ms"`
 	Requests      float64       `json:"requests_per_lookup"`
 	Depth         float64       `json:"depth"`
+	MaxOver       float64       `json:"max_over_bound"` // milliseconds, as the next one
 	MaxOverBound  float64       `json:"max_over_bound_ms"`
 	Overdue       int           `json:"overdue"`
 	Stalled       int           `json:"stalled"`
@@ -181,6 +182,7 @@ func (w *World) Result() Result {
 		MaxOverBound: ms(max(0, t.overBound)),
 		Recall:       ratio(t.found, t.exist), Honest: t.honest.value(), Requests: ratio(t.asked, t.lookups), Depth: ratio(t.hops, t.lookups),
 	}
+	r.MaxOver = r.MaxOverBound
 	r.P50, r.P95 = quantiles(t.end)
 	r.First50, r.First95 = quantiles(t.first)
 	r.Most50, r.Most95 = quantiles(t.most)

@@ -65,12 +65,36 @@ var Settings = []Setting{
 	{"proximity", "true: big buckets hold the fastest", truth(func(o *Options) *bool { return &o.Proximity }), setTruth(func(o *Options) *bool { return &o.Proximity })},
 	{"transport", "quic or tcp", transport, setTransport},
 	{"duration", "how long the fault lasts, in virtual time", lasting(func(o *Options) *time.Duration { return &o.Duration }), setLasting(func(o *Options) *time.Duration { return &o.Duration })},
+	{"policy", "lookups: by whose rules: waymark, go-like or rust-like", policy, setPolicy},
+	{"k", "peers in a result", whole(func(o *Options) *int { return &o.K }), setWhole(func(o *Options) *int { return &o.K }, 1, params.MaxWanted)},
+	{"alpha", "requests in flight of a lookup", whole(func(o *Options) *int { return &o.Alpha }), setWhole(func(o *Options) *int { return &o.Alpha }, 1, params.LookupSlots)},
+	{"spare", "overdue ones beside them", none(func(o *Options) *int { return &o.Spare }), setNone(func(o *Options) *int { return &o.Spare }, params.LookupSlots)},
+	{"last", "alpha in the last round", whole(func(o *Options) *int { return &o.Last }), setWhole(func(o *Options) *int { return &o.Last }, 1, params.LookupSlots)},
+	{"last-spare", "spare in the last round", none(func(o *Options) *int { return &o.LastSpare }), setNone(func(o *Options) *int { return &o.LastSpare }, params.LookupSlots)},
+	{"peers", "P: peers that a lookup contacts at most", whole(func(o *Options) *int { return &o.Peers }), setWhole(func(o *Options) *int { return &o.Peers }, 1, 10*params.MaxPeers)},
+	{"depth", "H: how far from the seeds it goes", whole(func(o *Options) *int { return &o.Depth }), setWhole(func(o *Options) *int { return &o.Depth }, 1, 10*params.MaxDepth)},
+	{"probes", "rounds of region probes", none(func(o *Options) *int { return &o.Probes }), setNone(func(o *Options) *int { return &o.Probes }, 10)},
+	{"deadline", "D: after which a lookup ends with what it has", lasting(func(o *Options) *time.Duration { return &o.Deadline }), setLasting(func(o *Options) *time.Duration { return &o.Deadline })},
+	{"bucket", "size of the first buckets: 20 is all alike", whole(func(o *Options) *int { return &o.Bucket }), setWhole(func(o *Options) *int { return &o.Bucket }, 1, 1000)},
+	{"beta", "go-like: nearest peers that must have answered", whole(func(o *Options) *int { return &o.Rules.Beta }), setWhole(func(o *Options) *int { return &o.Rules.Beta }, 1, 100)},
+	{"dial", "go-like: how long a dial may take", lasting(func(o *Options) *time.Duration { return &o.Rules.Dial }), setLasting(func(o *Options) *time.Duration { return &o.Rules.Dial })},
+	{"request", "go-like, rust-like: how long a request may take", lasting(func(o *Options) *time.Duration { return &o.Rules.Request }), setLasting(func(o *Options) *time.Duration { return &o.Rules.Request })},
 	{"liars", "sybil: percent of the members that lie", whole(func(o *Options) *int { return &o.Liars }), setWhole(func(o *Options) *int { return &o.Liars }, 1, 60)},
 	{"near", "eclipse: accomplices next to the target", whole(func(o *Options) *int { return &o.Near }), setWhole(func(o *Options) *int { return &o.Near }, 1, 200)},
 	{"again", "values, providers: the period of storing again, or off", again, setAgain},
 	{"scale", "churn, soak, values, providers: λ of the sessions' Weibull distribution", lasting(func(o *Options) *time.Duration { return &o.Scale }), setLasting(func(o *Options) *time.Duration { return &o.Scale })},
 	{"shape", "churn, soak, values, providers: a hundred times its k, 50 is the stress", whole(func(o *Options) *int { return &o.Shape }), setWhole(func(o *Options) *int { return &o.Shape }, 10, 500)},
 	{"rest", "partition, liveness: how long after the fault the lookups that count begin", lasting(func(o *Options) *time.Duration { return &o.Rest }), setLasting(func(o *Options) *time.Duration { return &o.Rest })},
+}
+
+// Settings returns the settings that are set, each as NAME=VALUE.
+func (o Options) Settings() (pairs []string) {
+	for _, s := range Settings {
+		if value := s.value(&o); value != "" {
+			pairs = append(pairs, s.Name+"="+value)
+		}
+	}
+	return pairs
 }
 
 // Set changes an option by its name.
@@ -100,6 +124,42 @@ func setWhole(of func(*Options) *int, least, most int) func(*Options, string) er
 		*of(o) = n
 		return nil
 	}
+}
+
+// none is whole for a number that may be set to zero, which is -1 inside.
+func none(of func(*Options) *int) func(*Options) string {
+	return func(o *Options) string {
+		if *of(o) < 0 {
+			return "0"
+		}
+		return whole(of)(o)
+	}
+}
+
+func setNone(of func(*Options) *int, most int) func(*Options, string) error {
+	return func(o *Options, text string) error {
+		err := setWhole(of, 0, most)(o, text)
+		if err == nil && *of(o) == 0 {
+			*of(o) = -1
+		}
+		return err
+	}
+}
+
+func policy(o *Options) string {
+	if o.Policy == Waymark {
+		return ""
+	}
+	return o.Policy.String()
+}
+
+func setPolicy(o *Options, text string) error {
+	i := slices.Index(policyWords[:], text)
+	if i < 0 {
+		return errors.New("it is " + policyWords[0] + ", " + policyWords[1] + " or " + policyWords[2])
+	}
+	o.Policy = Policy(i)
+	return nil
 }
 
 func truth(of func(*Options) *bool) func(*Options) string {

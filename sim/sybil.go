@@ -5,7 +5,6 @@ import (
 
 	"github.com/waymark-dht/waymark/core/engine"
 	"github.com/waymark-dht/waymark/core/key"
-	"github.com/waymark-dht/waymark/core/lookup"
 	"github.com/waymark-dht/waymark/core/mono"
 	"github.com/waymark-dht/waymark/core/params"
 )
@@ -86,7 +85,7 @@ type attack struct {
 }
 
 func newAttack(opt Options) *attack {
-	opt.Engine.Lookup = lookup.Defaults(opt.Engine.Paths)
+	opt.Engine.Lookup = opt.lookup()
 	w := NewWorld(opt)
 	a := &attack{w: w, q: newInquiry(w)}
 	w.ended = a.q.ended

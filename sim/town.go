@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/waymark-dht/waymark/core/engine"
-	"github.com/waymark-dht/waymark/core/lookup"
 	"github.com/waymark-dht/waymark/core/mono"
 )
 
@@ -31,9 +30,6 @@ const (
 // newTown draws a town whose members know the same few seeds.
 func newTown(scenario string, opt Options) *town {
 	opt = opt.defaults(scenario, 300, 300)
-	if opt.Engine.Lookup.K == 0 {
-		opt.Engine.Lookup = lookup.Defaults(opt.Engine.Paths)
-	}
 	w := NewWorld(opt)
 	t := &town{w: w, ready: make([]mono.Time, len(w.nodes)), since: make([]mono.Time, len(w.nodes)), q: newInquiry(w)}
 	for n := range t.seeds() {

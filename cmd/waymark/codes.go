@@ -181,7 +181,19 @@ var codes = []code{
 	},
 	{
 		"WM-M003", cli.ExitFailed, "failed", "the report could not be written",
-		"The run has ended, but its page could not be put where --report says.",
+		"The run has ended, but its page or its record could not be put where --report\nor --record says.",
+	},
+	{
+		"WM-M004", cli.ExitUsage, "failed", "not a record",
+		"`waymark sim replay` wants a file that `waymark sim run SCENARIO --record FILE`\nhas written, whole.",
+	},
+	{
+		"WM-M005", cli.ExitUsage, "failed", "unknown configuration",
+		"A configuration for `waymark sim compare` is waymark, go-like or rust-like,\nsettings (KEY=VALUE), or both, joined by commas:\n\n    waymark\n    waymark,alpha=3,paths=2\n    go-like,dial=15s",
+	},
+	{
+		"WM-M006", cli.ExitFailed, "failed", "the run differs from the record",
+		"One commit and one seed are one run, on every machine. A record tells by which\nversion and commit of the command it was written; another one may do things in\nanother order, and then its hash differs without anything being wrong.",
 	},
 	{
 		"WM-S001", cli.ExitInterrupted, "cancelled", "interrupted",

@@ -18,6 +18,10 @@ import (
 // maxSimNodes is as many as the simulator's memory was measured with.
 const maxSimNodes = 1_000_000
 
+// maxSimDead is how many of a hundred members may be dead: of a few somebody
+// has to be left.
+const maxSimDead = 90
+
 // sim is the noun: simulated networks.
 func (a *app) sim() *cobra.Command {
 	cmd := &cobra.Command{
@@ -34,7 +38,7 @@ func (a *app) sim() *cobra.Command {
 		},
 	}
 	cmd.AddGroup(&cobra.Group{ID: "sim", Title: "Commands"})
-	cmd.AddCommand(a.simRun(), a.simList())
+	cmd.AddCommand(a.simRun(), a.simList(), a.simCompare(), a.simReplay())
 	return cmd
 }
 
@@ -61,6 +65,7 @@ type simFlags struct {
 	seed        uint64
 	set         []string
 	report      string
+	record      string
 }
 
 func (a *app) simRun() *cobra.Command {
@@ -85,9 +90,10 @@ func (a *app) simRun() *cobra.Command {
 	flags.SortFlags = false
 	number(flags, &f.nodes, "nodes", 0, 0, maxSimNodes, "members; 0 is the scenario's default")
 	flags.Uint64Var(&f.seed, "seed", 1, "the same seed is the same run")
-	number(flags, &f.dead, "dead", 0, 0, 90, "how many of a hundred members do not answer")
+	number(flags, &f.dead, "dead", 0, 0, maxSimDead, "how many of a hundred members do not answer")
 	flags.Var((*pairs)(&f.set), "set", "change a setting, see above; may stand several times")
 	flags.StringVar(&f.report, "report", "", "write a page with plots to this file")
+	flags.StringVar(&f.record, "record", "", "write what waymark sim replay repeats to this file")
 	return cmd
 }
 
@@ -130,7 +136,7 @@ func newSimRun(name string, f simFlags) (*simRun, error) {
 	}
 	r := &simRun{story: story, flags: f, meters: newSimMeters()}
 	r.opt = sim.Options{Nodes: f.nodes, Seed: f.seed, Dead: f.dead, Progress: r.meters.progress, Measure: r.meters.measure}
-	if f.report != "" {
+	if f.report != "" || f.record != "" {
 		r.opt.Plots = &r.plots
 	}
 	for _, pair := range f.set {
@@ -168,12 +174,27 @@ func badSetting(pair, key string, why error) error {
 	return trouble("WM-U003", fmt.Sprintf("--set cannot be %q", shortenTo(pair, 60)), []string{seen}, []string{"waymark sim run --help"})
 }
 
-// run simulates on a goroutine of its own, so that this one can show how far
-// it is and stop it; it returns when that one has ended.
+// run makes the run and tells of it.
 func (r *simRun) run(ctx context.Context, out *cli.Out) (ending, error) {
-	r.out = out
 	out.Event("start", map[string]any{"command": "sim run", "version": release, "scenario": r.story.Name, "nodes": r.flags.nodes, "seed": r.flags.seed})
 	out.Say("waymark %s · simulation of %s: %s · seed %d", release, r.story.Name, r.story.About, r.flags.seed)
+	err := r.simulate(ctx, out)
+	out.Summary("%s virtual in %s", cli.Duration(r.result.Virtual), cli.Duration(r.meters.elapsed()))
+	r.print(err)
+	if errors.Is(err, sim.ErrStopped) {
+		return ending{"cancelled", r.result}, ctx.Err()
+	}
+	word := "ok"
+	if err = errors.Join(r.verdict(err), r.writeReport(), r.record()); err != nil {
+		word = "failed"
+	}
+	return ending{word, r.result}, err
+}
+
+// simulate runs on a goroutine of its own, so that this one can show how far
+// it is and stop it; it returns when that one has ended.
+func (r *simRun) simulate(ctx context.Context, out *cli.Out) error {
+	r.out, r.meters.began = out, time.Now()
 	done := make(chan error, 1)
 	go func() {
 		var err error
@@ -183,16 +204,7 @@ func (r *simRun) run(ctx context.Context, out *cli.Out) (ending, error) {
 	err := r.watch(ctx, done)
 	r.result.EventsPerCPUs = math.Round(r.meters.rate)
 	r.result.BytesPerNode = math.Round(r.meters.bytes / float64(max(r.result.Nodes, 1)))
-	out.Summary("%s virtual in %s", cli.Duration(r.result.Virtual), cli.Duration(r.meters.elapsed()))
-	r.print(err)
-	if errors.Is(err, sim.ErrStopped) {
-		return ending{"cancelled", r.result}, ctx.Err()
-	}
-	word := "ok"
-	if err = errors.Join(r.verdict(err), r.writeReport()); err != nil {
-		word = "failed"
-	}
-	return ending{word, r.result}, err
+	return err
 }
 
 // watch shows the run until it ends, and stops it when ctx does.
