@@ -32,17 +32,6 @@ func (f *firstHand) forget(id contact.ID) {
 	delete(f.of, id)
 }
 
-// find returns a peer as it has told of itself, or nil.
-func (f *firstHand) find(id contact.ID) *contact.Info {
-	f.mu.RLock()
-	addrs := f.of[id]
-	f.mu.RUnlock()
-	if len(addrs) == 0 {
-		return nil
-	}
-	return contact.New(id, addrs...)
-}
-
 // with returns a peer with the address that a dial has proved, if there is
 // one, before those that it has told; nil if there is neither.
 func (f *firstHand) with(id contact.ID, proved []contact.Addr) *contact.Info {

@@ -37,6 +37,7 @@ type mailbox struct {
 type peerNews struct {
 	connected *bool
 	served    *contact.Info // it serves the DHT, …
+	called    bool          // … and has dialled us
 	withdrawn bool          // … or no longer does
 }
 
@@ -151,7 +152,7 @@ func (n *peerNews) tell(all []letter, id contact.ID) []letter {
 		all = append(all, letter{event: engine.Withdrawn{Peer: id}})
 	}
 	if n.served != nil {
-		all = append(all, letter{event: engine.Met{Peer: n.served}})
+		all = append(all, letter{event: engine.Met{Peer: n.served, Called: n.called}})
 	}
 	return all
 }

@@ -215,7 +215,7 @@ func (s *server) find(id contact.ID) *contact.Info {
 	if c := s.snapshot.Load().Find(id); c != nil {
 		return c
 	}
-	return s.known.find(id)
+	return s.known.with(id, nil)
 }
 
 // resetAll cuts every stream, off the caller's goroutine.

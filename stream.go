@@ -39,6 +39,10 @@ type stream struct {
 // KAD-11.3.
 func (w *workers) exchange(a *attempt) engine.Event {
 	s := w.idle.take(a.peer)
+	if young := newest(w.host.Network(), a.peer); s != nil && young != nil && s.Conn().ID() != young.ID() {
+		s.Reset() // of an older connection
+		s = nil
+	}
 	m, err := w.talk(a, s)
 	if err != nil && s != nil && a.ctx.Err() == nil && a.at() < reading {
 		s.Reset()
@@ -148,6 +152,10 @@ func (w *workers) begin(a *attempt, conn network.Conn, s network.Stream) (*strea
 func (w *workers) dial(a *attempt) (network.Conn, error) {
 	a.enter(dialling)
 	net := w.host.Network()
+	if conn := newest(net, a.peer); conn != nil {
+		a.uses(conn, nil)
+		return conn, nil
+	}
 	if net.Connectedness(a.peer) != network.Connected {
 		addrs := w.affordable(a)
 		if len(addrs) == 0 && len(a.to.Addrs) > 0 {
@@ -165,6 +173,21 @@ func (w *workers) dial(a *attempt) (network.Conn, error) {
 		a.uses(conn, nil)
 	}
 	return conn, err
+}
+
+// newest returns the youngest of the connections to a peer that can carry a
+// request, or nil. libp2p would take one of the older: and if the peer has
+// restarted, or has another address, that one is dead and nobody knows it yet.
+func newest(net network.Network, id peer.ID) (youngest network.Conn) {
+	for _, c := range net.ConnsToPeer(id) {
+		if c.IsClosed() || c.Stat().Limited {
+			continue
+		}
+		if youngest == nil || c.Stat().Opened.After(youngest.Stat().Opened) {
+			youngest = c
+		}
+	}
+	return youngest
 }
 
 // clearTheWay undoes what an outage has made libp2p wary of, for the host's
@@ -200,11 +223,7 @@ func (w *workers) verified(a *attempt) *contact.Info {
 	a.mu.Lock()
 	conn := a.conn
 	a.mu.Unlock()
-	var proved []contact.Addr
-	if conn != nil && conn.Stat().Direction == network.DirOutbound {
-		proved = w.policy.addrs(packed([]ma.Multiaddr{conn.RemoteMultiaddr()}))
-	}
-	return w.known.with(a.to.ID, proved)
+	return w.known.with(a.to.ID, w.proved(conn))
 }
 
 // ask writes the attempt's request and reads its answer. The protocol is

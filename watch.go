@@ -68,7 +68,7 @@ func (w *watcher) start() {
 		w.connected(id, net.Connectedness(id))
 		w.identified(id, signedAddrs(w.host.Peerstore(), id))
 		if known, err := w.host.Peerstore().SupportsProtocols(id, w.cfg.Protocol); err == nil && len(known) > 0 {
-			w.met(contact.ID(id))
+			w.met(contact.ID(id), nil)
 		}
 	}
 	go func() {
@@ -86,13 +86,13 @@ func (w *watcher) notice(ev any) {
 	case event.EvtPeerIdentificationCompleted:
 		w.identified(ev.Peer, ev.ListenAddrs)
 		if slices.Contains(ev.Protocols, w.cfg.Protocol) {
-			w.met(contact.ID(ev.Peer))
+			w.met(contact.ID(ev.Peer), ev.Conn)
 		}
 	case event.EvtPeerProtocolsUpdated:
 		if slices.Contains(ev.Removed, w.cfg.Protocol) {
 			w.mail.about(contact.ID(ev.Peer), func(n *peerNews) { n.withdrawn, n.served = true, nil })
 		} else if slices.Contains(ev.Added, w.cfg.Protocol) {
-			w.met(contact.ID(ev.Peer))
+			w.met(contact.ID(ev.Peer), nil)
 		}
 	case event.EvtLocalAddressesUpdated:
 		w.moved()
@@ -120,12 +120,23 @@ func (w *watcher) identified(id peer.ID, addrs []ma.Multiaddr) {
 	}
 }
 
-// met tells of a server. One that others could not dial is of no use to them.
-func (w *watcher) met(id contact.ID) {
-	c := w.known.find(id)
+// met tells of a server, and of the connection by which it was met, if that is
+// known. One that others could not dial is of no use to them.
+func (w *watcher) met(id contact.ID, by network.Conn) {
+	c := w.known.with(id, w.proved(by))
 	if ok := w.cfg.Approve.Admit; c != nil && (ok == nil || ok(infoOf(c))) {
-		w.mail.about(id, func(n *peerNews) { n.served, n.withdrawn = c, false })
+		called := by != nil && by.Stat().Direction == network.DirInbound
+		w.mail.about(id, func(n *peerNews) { n.served, n.withdrawn, n.called = c, false, n.called || called })
 	}
+}
+
+// proved returns the address that a connection proves: its other end's, if it
+// was us who dialled.
+func (d *DHT) proved(by network.Conn) []contact.Addr {
+	if by == nil || by.Stat().Direction != network.DirOutbound {
+		return nil
+	}
+	return d.policy.addrs(packed([]ma.Multiaddr{by.RemoteMultiaddr()}))
 }
 
 // moved takes note of our own addresses.

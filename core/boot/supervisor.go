@@ -57,6 +57,10 @@ type Supervisor struct {
 	enough  int // contacts below which the node is degraded
 	next    mono.Time
 	full    bool // the next one asks seeds too; a periodic refresh does not
+
+	empty    bool      // the last one left nobody in the table
+	stranded bool      // a seed has failed, and none answered since or is in the table
+	seeds    mono.Time // when they are tried next, if stranded
 }
 
 // Enable makes the supervisor work: it wants a bootstrap at once.
@@ -93,6 +97,7 @@ func (s *Supervisor) Ended(now mono.Time, o Outcome, v View) {
 // allows for. KAD-5.4.
 func (s *Supervisor) fail(now mono.Time, o Outcome, v View) {
 	s.alarms, s.alone = 0, false
+	s.empty = v.Table == 0
 	pause := params.RetryMax
 	if s.fails < 8 { // one second doubled eight times is beyond any RetryMax in use
 		pause = min(params.RetryFirst<<s.fails, params.RetryMax)
@@ -136,6 +141,40 @@ func (s *Supervisor) Alone(now mono.Time, dice uint32) {
 	}
 }
 
+// Stranded tells that a seed failed and that none is in the table. A node that
+// knows others is of use, and may yet be in one part of a network that was
+// split, or know nobody of those who join by the seeds; so these are tried
+// every RetryMax, which costs as much as it would offline, until one answers.
+// KAD-5.11.
+func (s *Supervisor) Stranded(now mono.Time, dice uint32) {
+	if !s.stranded {
+		s.stranded, s.seeds = true, now.Add(jittered(params.RetryMax, dice))
+	}
+}
+
+// Reached tells that a seed has answered: if none did before, what it knows may
+// be another part of the network.
+func (s *Supervisor) Reached(now mono.Time) {
+	if s.watchesSeeds() {
+		s.plan(now, 0, true)
+	}
+	s.stranded = false
+}
+
+// watchesSeeds reports whether seeds are tried between bootstraps.
+func (s *Supervisor) watchesSeeds() bool {
+	return s.enabled && s.stranded && !s.running && s.state == Ready
+}
+
+// SeedsDue reports whether the seeds should be tried now, and plans the next time.
+func (s *Supervisor) SeedsDue(now mono.Time, dice func() uint32) bool {
+	if !s.watchesSeeds() || !s.seeds.Due(now) {
+		return false
+	}
+	s.seeds = now.Add(jittered(params.RetryMax, dice()))
+	return true
+}
+
 // cleared counts an alarm that was false. Any other bootstrap that came out
 // ready starts the count over.
 func (s *Supervisor) cleared() {
@@ -149,6 +188,7 @@ func (s *Supervisor) cleared() {
 
 // Look shows the supervisor how the node is between bootstraps.
 func (s *Supervisor) Look(now mono.Time, v View) {
+	s.introduced(now, v)
 	if !s.enabled || s.running || s.state != Ready {
 		return
 	}
@@ -161,6 +201,18 @@ func (s *Supervisor) Look(now mono.Time, v View) {
 		return
 	}
 	s.plan(now, 0, true)
+}
+
+// introduced does not wait for the next try when a node that knew nobody has
+// been found by somebody.
+func (s *Supervisor) introduced(now mono.Time, v View) {
+	if !s.enabled || s.running || !s.empty || v.Table == 0 {
+		return
+	}
+	s.empty = false
+	if soon := now.Add(params.RetryFirst); soon.Before(s.next) {
+		s.plan(now, params.RetryFirst, true)
+	}
 }
 
 // plan sets when the next bootstrap begins.
@@ -182,8 +234,16 @@ func (s *Supervisor) Due(now mono.Time) (due, full bool) {
 	return s.enabled && !s.running && s.next.Due(now), s.full
 }
 
-// Wake returns when the next bootstrap is due, or Never.
+// Wake returns when the next bootstrap, or try of the seeds, is due, or Never.
 func (s *Supervisor) Wake() mono.Time {
+	if s.watchesSeeds() {
+		return mono.Earlier(s.Next(), s.seeds)
+	}
+	return s.Next()
+}
+
+// Next returns when the next bootstrap is due, or Never.
+func (s *Supervisor) Next() mono.Time {
 	if !s.enabled || s.running {
 		return mono.Never
 	}
@@ -202,7 +262,7 @@ type Health struct {
 
 // Health returns the supervisor's view of the node.
 func (s *Supervisor) Health() Health {
-	return Health{State: s.state, Since: s.since, Reason: s.reason, Running: s.running, Next: s.Wake(), Fails: s.fails}
+	return Health{State: s.state, Since: s.since, Reason: s.reason, Running: s.running, Next: s.Next(), Fails: s.fails}
 }
 
 // jittered spreads a pause by up to RetryJitterPercent, so that nodes that

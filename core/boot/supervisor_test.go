@@ -176,3 +176,68 @@ func TestTheBoundOfTheWayBackAndOfItsTries(t *testing.T) {
 		}
 	}
 }
+
+// A node that is of use and whose seeds are all lost may be in one part of a
+// network that was split.
+func TestSeedsThatAreLostAreTriedUntilOneAnswers(t *testing.T) {
+	var s Supervisor
+	now, zero := mono.Time(5), func() uint32 { return 0 }
+	s.Enable(now)
+	s.Began(now)
+	s.Stranded(now, 0) // they failed within the bootstrap
+	if s.Wake() != mono.Never {
+		t.Error("the seeds are tried beside a bootstrap that does so")
+	}
+	s.Ended(now, Outcome{Ready: true, Reached: true}, View{Table: 50})
+	for i := range 5 {
+		if want := now.Add(params.RetryMax); s.Wake() != want {
+			t.Fatalf("try %d wakes at %v, want %v", i, s.Wake(), want)
+		}
+		if s.SeedsDue(s.Wake()-1, zero) {
+			t.Fatal("they are tried before their time")
+		}
+		now = s.Wake()
+		s.Stranded(now, 0) // they failed again, which changes nothing
+		if !s.SeedsDue(now, zero) || s.SeedsDue(now, zero) {
+			t.Fatal("they are not tried once")
+		}
+		if due, _ := s.Due(now); due {
+			t.Fatal("a try of the seeds is no bootstrap")
+		}
+	}
+	s.Reached(now)
+	if due, full := s.Due(now); !due || !full {
+		t.Error("a seed answers again, and the node does not look whom it knows")
+	}
+	s.Began(now)
+	s.Ended(now, Outcome{Ready: true, Reached: true}, View{Table: 50})
+	if s.Wake() != now.Add(params.RefreshEvery) {
+		t.Error("the seeds are tried although one has answered")
+	}
+	s.Reached(now)
+	if due, _ := s.Due(now); due {
+		t.Error("every answer of a seed is a reason to bootstrap")
+	}
+}
+
+func TestWhoKnewNobodyAndIsFoundLooksSoon(t *testing.T) {
+	var s Supervisor
+	now := mono.Time(5)
+	s.Enable(now)
+	tries(&s, &now, 8, 0)
+	s.Look(now, View{})
+	if s.Wake() != now.Add(params.RetryMax) {
+		t.Fatalf("it wakes after %v", s.Wake().Sub(now))
+	}
+	now = now.Add(time.Millisecond)
+	s.Look(now, View{Table: 1})
+	if s.Wake() != now.Add(params.RetryFirst) {
+		t.Errorf("somebody has found it, and it waits for %v", s.Wake().Sub(now))
+	}
+	now = now.Add(params.RetryFirst / 2)
+	s.Look(now, View{})
+	s.Look(now, View{Table: 1})
+	if s.Wake() != now.Add(params.RetryFirst/2) {
+		t.Error("who comes and goes puts the next try off")
+	}
+}

@@ -25,13 +25,21 @@ func (a *admission) clone() admission {
 	return admission{waiting: slices.Clone(a.waiting), open: slices.Clone(a.open)}
 }
 
-// met hears of a server that is connected to us.
-func (e *Engine) met(info *contact.Info) {
-	if info.ID == e.self.ID {
+// met hears of a server that is connected to us. One that failed lately is let
+// alone if it was us who dialled, for else those who hang up on whoever asks
+// would be dialled for ever. But one that has dialled us is there, whatever is
+// remembered of it and whatever an earlier connection has to wait for. KAD-8.3.
+func (e *Engine) met(ev *Met) {
+	if ev.Peer.ID == e.self.ID {
 		return
 	}
-	h, _ := e.book.Intern(info)
-	if !e.tab.Has(h) && !e.asking(h) && !e.memory.Doubtful(e.book.Info(h), e.now.Mono) {
+	h, _ := e.book.Intern(ev.Peer)
+	e.verified(h, ev.Peer)
+	wanted := !e.asking(h)
+	if e.memory.Doubtful(e.book.Info(h), e.now.Mono) {
+		wanted = ev.Called
+	}
+	if wanted && !e.tab.Has(h) {
 		e.wantProbe(h)
 	}
 }
@@ -72,6 +80,7 @@ func (e *Engine) startProbes() {
 		e.admit.open = append(e.admit.open, probing{id, deadline})
 		e.effects = append(e.effects, Send{
 			Attempt: id, To: e.book.Info(h), Key: []byte(e.self.ID), Deadline: e.lead(deadline),
+			Seed: slices.Contains(e.seeds, h),
 		})
 		e.book.Drop(h) // the attempt holds it now
 	}

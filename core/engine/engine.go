@@ -168,9 +168,9 @@ func (e *Engine) apply(ev Event) {
 	case *Disconnected:
 		e.disconnected(ev)
 	case Met:
-		e.met(ev.Peer)
+		e.met(&ev)
 	case *Met:
-		e.met(ev.Peer)
+		e.met(ev)
 	case Withdrawn:
 		e.withdrawn(ev.Peer)
 	case Vouched:

@@ -26,6 +26,7 @@ type village struct {
 	facts   []Fact
 
 	hastened map[AttemptID]mono.Time
+	asked    map[contact.ID]int // how often
 
 	late  map[contact.ID]bool // mute to what is to be stored
 	serve func(Effect) Event  // what comes of an effect; nil answers FIND_NODE
@@ -37,7 +38,7 @@ type arrival struct {
 }
 
 func newVillage(t *testing.T, n int, cfg Config) *village {
-	v := &village{t: t, mute: map[contact.ID]bool{}, aborted: map[AttemptID]bool{}, hastened: map[AttemptID]mono.Time{}, late: map[contact.ID]bool{}}
+	v := &village{t: t, mute: map[contact.ID]bool{}, asked: map[contact.ID]int{}, aborted: map[AttemptID]bool{}, hastened: map[AttemptID]mono.Time{}, late: map[contact.ID]bool{}}
 	for i := range n {
 		v.members = append(v.members, contact.New(contact.ID(fmt.Sprintf("member %d", i)), "\x04\x7f\x00\x00\x01\x06\x00\x01"))
 	}
@@ -53,6 +54,7 @@ func (v *village) step(ev Event) {
 	for eff, ok := v.e.Next(); ok; eff, ok = v.e.Next() {
 		switch eff := eff.(type) {
 		case Send:
+			v.asked[eff.To.ID]++
 			if !v.mute[eff.To.ID] && !(v.late[eff.To.ID] && eff.Ask == AskStore) {
 				v.answer(eff, Answered{Attempt: eff.Attempt, Closer: v.nearest(eff.Key)})
 			}

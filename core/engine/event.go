@@ -164,8 +164,11 @@ type (
 	}
 
 	// Met says that a peer is known to serve this DHT (by identify). It may
-	// enter the table once it has answered.
-	Met struct{ Peer *contact.Info }
+	// enter the table once it has answered. Called: it has dialled us.
+	Met struct {
+		Peer   *contact.Info
+		Called bool
+	}
 
 	// Withdrawn says that a peer no longer serves this DHT.
 	Withdrawn struct{ Peer contact.ID }

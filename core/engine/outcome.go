@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"time"
 
 	"github.com/waymark-dht/waymark/core/boot"
@@ -111,20 +112,34 @@ func (e *Engine) intern(infos []*contact.Info) []lookup.Named {
 // may be in the table.
 func (e *Engine) lives(a attempt, from *contact.Info) {
 	now := e.now.Mono
-	if from != nil && len(from.Addrs) > 0 && from.ID == e.book.Info(a.peer).ID {
-		e.book.Replace(a.peer, from)
-	}
+	e.verified(a.peer, from)
 	info := e.book.Info(a.peer)
 	took := now.Sub(a.sent)
 	e.patience.Sample(a.warm, time.Duration(a.rtt), took)
 	e.hasten(a.warm)
 	e.memory.Answer(now)
 	e.memory.Answered(info.ID)
+	if slices.Contains(e.seeds, a.peer) {
+		e.super.Reached(now)
+	}
 	rtt := time.Duration(0)
 	if a.warm { // a cold attempt's time is mostly the dial
 		rtt = took
 	}
 	e.offer(a.peer, rtt, "answered")
+}
+
+// verified takes the addresses of a peer that are known at first hand, in place
+// of hearsay and of where it was before. Those of a contact of the table are
+// what others are told, so that there is another table to publish.
+func (e *Engine) verified(h contact.Handle, info *contact.Info) {
+	if info == nil || len(info.Addrs) == 0 {
+		return
+	}
+	if known := e.book.Info(h); info.ID == known.ID && !slices.Equal(info.Addrs, known.Addrs) {
+		e.book.Replace(h, info)
+		e.changed = e.changed || e.tab.Has(h)
+	}
 }
 
 // offer puts a contact that has proved to live into the table, if it has room.
@@ -213,6 +228,9 @@ func (e *Engine) blame(a attempt) {
 	}
 	if probe != 0 {
 		e.wantProbe(probe)
+	}
+	if slices.Contains(e.seeds, a.peer) && !slices.ContainsFunc(e.seeds, e.tab.Has) {
+		e.super.Stranded(now, e.rng.Uint32())
 	}
 }
 

@@ -16,6 +16,11 @@ func (e *Engine) supervise() {
 		e.startBootstrap(StartBootstrap{Op: e.child(), refresh: !full})
 		e.startQueued()
 	}
+	if e.super.SeedsDue(e.now.Mono, e.rng.Uint32) {
+		for _, h := range e.seeds {
+			e.wantProbe(h)
+		}
+	}
 	if h := e.super.Health(); h.State != e.told {
 		e.told = h.State
 		e.facts = append(e.facts, HealthChanged{At: e.now.Mono, State: h.State, Reason: h.Reason})

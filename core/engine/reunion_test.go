@@ -1,0 +1,111 @@
+package engine
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/waymark-dht/waymark/core/boot"
+	"github.com/waymark-dht/waymark/core/contact"
+	"github.com/waymark-dht/waymark/core/mono"
+	"github.com/waymark-dht/waymark/core/params"
+)
+
+// supervised is a village whose node has joined it and looks after itself.
+func supervised(t *testing.T, n int) *village {
+	t.Helper()
+	v := newVillage(t, n, Config{})
+	v.step(Supervise{})
+	v.runUntil(v.now.Add(time.Minute))
+	if h := v.e.Health(); h.State != boot.Ready {
+		t.Fatalf("it has not joined: %+v", h)
+	}
+	return v
+}
+
+// ask looks up a member, upon which that is asked.
+func (v *village) ask(op OpID, m *contact.Info) {
+	v.step(StartLookup{Op: op, Kind: KindLookup, Preimage: []byte(m.ID)})
+	v.runUntil(v.now.Add(2 * params.HardSlow))
+}
+
+func (v *village) has(m *contact.Info) bool { return v.e.tab.Has(v.e.book.Find(m.ID)) }
+
+// TestASeedThatWasLostIsFoundAgainByAnIdleNode has the only seed fail beside a
+// network that works: what joins by it in the meantime would never be met.
+func TestASeedThatWasLostIsFoundAgainByAnIdleNode(t *testing.T) {
+	v := supervised(t, 60)
+	seed := v.members[0]
+	v.mute[seed.ID] = true
+	v.ask(100, seed)
+	if v.has(seed) {
+		t.Fatal("the seed did not fail")
+	}
+	before, began := v.asked[seed.ID], v.now
+	v.runUntil(began.Add(5 * time.Minute))
+	longest := params.RetryMax * (100 + params.RetryJitterPercent) / 100
+	if n := v.asked[seed.ID] - before; n < int(5*time.Minute/longest) || n > int(5*time.Minute/params.RetryMax) {
+		t.Errorf("in five minutes it was asked %d times", n)
+	}
+	if s := v.e.Health(); s.State != boot.Ready {
+		t.Errorf("a node of use is %+v", s)
+	}
+	tries := len(v.bootstraps())
+	delete(v.mute, seed.ID)
+	v.runUntil(v.now.Add(longest + params.HardMax))
+	if !v.has(seed) {
+		t.Errorf("%v after it came back the seed is not in the table", longest)
+	}
+	if n := len(v.bootstraps()) - tries; n != 1 {
+		t.Errorf("%d bootstraps when the seed came back", n)
+	}
+}
+
+// TestWhoFailedAndThenCallsIsAsked has a member restart: it failed a moment ago
+// and is remembered for that, and it dials us.
+func TestWhoFailedAndThenCallsIsAsked(t *testing.T) {
+	v := supervised(t, 30)
+	m := v.members[7]
+	v.mute[m.ID] = true
+	v.ask(100, m)
+	if v.has(m) || !v.e.memory.Doubtful(m, v.now) {
+		t.Fatal("the member did not fail")
+	}
+	delete(v.mute, m.ID)
+	v.step(Met{Peer: m})
+	v.runUntil(v.now.Add(time.Second))
+	if v.has(m) {
+		t.Error("it was asked because we have dialled it: who hangs up would be dialled for ever")
+	}
+	v.step(Met{Peer: m, Called: true})
+	v.runUntil(v.now.Add(time.Second))
+	if !v.has(m) {
+		t.Error("it has dialled us, and is not asked")
+	}
+}
+
+// TestANewAddressOfAContactIsPassedOn has a contact tell of another address,
+// and nobody enter or leave the table.
+func TestANewAddressOfAContactIsPassedOn(t *testing.T) {
+	v := supervised(t, 30)
+	m := v.members[7]
+	moved := contact.New(m.ID, "\x04\x7f\x00\x00\x09\x06\x00\x01")
+	published := func(ev Event) (n int) {
+		v.e.Step(mono.Now{Mono: v.now}, ev)
+		for eff, ok := v.e.Next(); ok; eff, ok = v.e.Next() {
+			if _, is := eff.(Publish); is {
+				n++
+			}
+		}
+		return n
+	}
+	if n := published(Met{Peer: m}); n != 0 {
+		t.Error("there is nothing new, and the table is published")
+	}
+	if n := published(Met{Peer: moved}); n != 1 {
+		t.Error("the table is not published")
+	}
+	if got := v.e.Snapshot().Find(m.ID); got == nil || !slices.Equal(got.Addrs, moved.Addrs) {
+		t.Errorf("others are told of %v", got)
+	}
+}
