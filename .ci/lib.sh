@@ -148,6 +148,20 @@ bench() { go run ./bench "$@"; }
 # of them at once, for most of it is waiting.
 wayback() { go test -count=1 -v -timeout 10m -parallel 32 -run '^TestTheWayBackO' . -wayback; }
 
+# hosts runs nodes in processes and network namespaces of their own: a sample, or
+# everything so many times in a row. It needs root, and iproute2 from Debian.
+hosts() {
+	[[ $(id -u) -eq 0 ]] || skip 'network namespaces need root'
+	if ! command -v ip >/dev/null; then
+		apt-get update -qq && apt-get install -y -qq iproute2
+	fi
+	if [[ $# -eq 0 ]]; then
+		go test -count=1 -v -parallel 32 ./internal/testkit
+	else
+		go test -count="$1" -failfast -v -timeout 85m -parallel 32 -run '^TestHosts$' ./internal/testkit -hosts.whole
+	fi
+}
+
 # interop tries Waymark beside the strangers whose packages are to be had. Their
 # programs are built first, which takes some five minutes the first time.
 interop() {

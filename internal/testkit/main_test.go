@@ -1,0 +1,19 @@
+package testkit
+
+import (
+	"os"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+// TestMain makes this program a node or a cable, if a test has begun it as such.
+func TestMain(m *testing.M) {
+	Main()
+	code := m.Run()
+	if err := goleak.Find(); err != nil {
+		println("left over:", err.Error())
+		code = 1
+	}
+	os.Exit(code)
+}

@@ -1,0 +1,7 @@
+//go:build !linux
+
+package testkit
+
+import "os"
+
+func openTap(string) (*os.File, error) { return nil, errNoNamespaces }
