@@ -1,22 +1,54 @@
 package sim
 
 import (
+	"flag"
 	"fmt"
+	"math"
 	"runtime"
+	"runtime/debug"
+	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/waymark-dht/waymark/core/mono"
+	"github.com/waymark-dht/waymark/core/params"
 )
 
-// cpu returns the processor time that the process has used.
+// What the scale benchmark measures, and what it is held to: the figures of
+// the design, on one core of a machine that does nothing else.
+var (
+	scaleBoot    = flag.String("scale.boot", "1000,3000,10000", "sizes of the networks that bootstrap from nothing")
+	scaleLookups = flag.String("scale.lookups", "10000,100000", "sizes of the networks whose tables are full")
+	scaleAsked   = flag.Int("scale.asked", 5000, "lookups in those")
+	scaleHold    = flag.Bool("scale.hold", false, "fail where a limit is exceeded")
+)
+
+// limits are by the size of a network.
+var (
+	bootLimit   = map[int]time.Duration{10_000: time.Minute, 100_000: 20 * time.Minute} // processor time
+	memoryLimit = map[int]float64{1_000_000: 16}                                        // GiB
+	speedLimit  = map[int]float64{100_000: 250_000}                                     // events per second of processor time
+)
+
+// cpu returns the processor time that the process has used, the collector's
+// included.
 func cpu() time.Duration {
 	var u syscall.Rusage
 	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
 		return 0
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// peak returns the most memory that the process has had, in GiB.
+func peak() float64 {
+	var u syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
+		return 0
+	}
+	return float64(u.Maxrss) / (1 << 20) // Linux counts kibibytes
 }
 
 // heap returns the bytes that are in use.
@@ -27,43 +59,98 @@ func heap() uint64 {
 	return m.HeapAlloc
 }
 
-// BenchmarkLookups reports bytes per node with full tables, and events and
-// lookups per second of processor time, the collector's included.
-func BenchmarkLookups(b *testing.B) {
-	for _, n := range []int{10_000, 100_000} {
-		b.Run(fmt.Sprintf("nodes=%d", n), func(b *testing.B) {
+func sizesOf(b *testing.B, list string) (sizes []int) {
+	for _, s := range strings.Split(list, ",") {
+		if s == "" {
+			continue
+		}
+		n, err := strconv.Atoi(s)
+		if err != nil || n < 1 {
+			b.Fatalf("%q is no size of a network", s)
+		}
+		sizes = append(sizes, n)
+	}
+	return sizes
+}
+
+// hold fails the benchmark if a figure is beyond its limit.
+func hold(b *testing.B, ok bool, format string, args ...any) {
+	b.Helper()
+	if *scaleHold && !ok {
+		b.Errorf(format, args...)
+	}
+}
+
+// BenchmarkScale reports what networks of some sizes cost: to bootstrap from
+// nothing, and to fill and use. Per node and level of the tree, log2(n/k), the
+// cost of a bootstrap is about the same for every size: each level is one
+// bucket more to refresh.
+//
+//	go test ./sim -run X -bench Scale -benchtime 1x -timeout 1h
+func BenchmarkScale(b *testing.B) {
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(15 << 30)) // of a machine of 24 GiB, 16 allowed
+	for _, n := range sizesOf(b, *scaleBoot) {
+		b.Run(fmt.Sprintf("bootstrap/nodes=%d", n), func(b *testing.B) {
 			for b.Loop() {
-				before := heap()
-				w := newLookups(Options{Nodes: n, Seed: 1, Dead: 15, Lookups: 5000})
-				perNode := float64(heap()-before) / float64(n)
-				began := cpu()
-				if err := w.Run(mono.Never); err != nil {
-					b.Fatal(err)
-				}
-				took := (cpu() - began).Seconds()
-				b.ReportMetric(perNode, "B/node")
-				b.ReportMetric(float64(w.events)/took, "events/cpu-s")
-				b.ReportMetric(float64(w.tally.lookups)/took, "lookups/cpu-s")
+				scaleBootstrap(b, n)
+			}
+		})
+	}
+	for _, n := range sizesOf(b, *scaleLookups) {
+		b.Run(fmt.Sprintf("lookups/nodes=%d", n), func(b *testing.B) {
+			for b.Loop() {
+				scaleLookup(b, n)
 			}
 		})
 	}
 }
 
-// BenchmarkBootstrap reports what it takes to bring a network up from nothing.
-func BenchmarkBootstrap(b *testing.B) {
-	for _, n := range []int{1000} {
-		b.Run(fmt.Sprintf("nodes=%d", n), func(b *testing.B) {
-			for b.Loop() {
-				began := cpu()
-				r, err := Bootstrap(Options{Nodes: n, Seed: 1})
-				if err != nil {
-					b.Fatal(err)
-				}
-				took := (cpu() - began).Seconds()
-				b.ReportMetric(took, "cpu-s")
-				b.ReportMetric(float64(r.Events)/took, "events/cpu-s")
-				b.ReportMetric(float64(r.Ready)/float64(r.Bootstraps), "ready")
-			}
-		})
+func scaleBootstrap(b *testing.B, n int) {
+	var perNode float64
+	before, began := heap(), cpu()
+	r, err := Bootstrap(Options{Nodes: n, Seed: 1, Measure: func(uint64) {
+		perNode = float64(heap()-before) / float64(n)
+	}})
+	took := cpu() - began
+	if err != nil {
+		b.Fatal(err)
 	}
+	speed, level := float64(r.Events)/took.Seconds(), math.Log2(float64(n)/params.K)
+	b.ReportMetric(took.Seconds(), "cpu-s")
+	b.ReportMetric(speed, "events/cpu-s")
+	b.ReportMetric(float64(r.Events)/float64(n), "events/node")
+	b.ReportMetric(float64(r.Events)/float64(n)/level, "events/node/level")
+	b.ReportMetric(took.Seconds()*1e6/float64(n)/level, "cpu-us/node/level")
+	b.ReportMetric(perNode, "B/node")
+	b.ReportMetric(float64(r.Ready)/float64(r.Bootstraps), "ready")
+	b.ReportMetric(peak(), "peak-GiB")
+	limit, ok := bootLimit[n]
+	hold(b, !ok || took <= limit, "%d nodes took %v of processor time, limit %v", n, took, limit)
+	least, ok := speedLimit[n]
+	hold(b, !ok || speed >= least, "%.0f events in a second of processor time, limit %.0f", speed, least)
+}
+
+func scaleLookup(b *testing.B, n int) {
+	before, began := heap(), cpu()
+	w := newLookups(Options{Nodes: n, Seed: 1, Dead: 15, Lookups: *scaleAsked})
+	filled := cpu() - began
+	perNode := float64(heap()-before) / float64(n)
+	began = cpu()
+	if err := w.Run(mono.Never); err != nil {
+		b.Fatal(err)
+	}
+	took, r := (cpu() - began).Seconds(), w.Result()
+	b.ReportMetric(filled.Seconds(), "fill-cpu-s")
+	b.ReportMetric(took, "cpu-s")
+	b.ReportMetric(float64(w.events)/took, "events/cpu-s")
+	b.ReportMetric(float64(r.Lookups)/took, "lookups/cpu-s")
+	b.ReportMetric(perNode, "B/node")
+	b.ReportMetric(r.Recall, "recall")
+	b.ReportMetric(r.Depth, "depth")
+	b.ReportMetric(peak(), "peak-GiB")
+	if r.Overdue+r.Stalled > 0 || r.Lookups != *scaleAsked {
+		b.Errorf("%d of %d lookups ended, %d overdue, %d stalled", r.Lookups, *scaleAsked, r.Overdue, r.Stalled)
+	}
+	limit, ok := memoryLimit[n]
+	hold(b, !ok || peak() <= limit, "%d nodes took %.1f GiB, limit %.0f", n, peak(), limit)
 }

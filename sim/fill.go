@@ -1,9 +1,11 @@
 package sim
 
 import (
+	"cmp"
 	"math/rand/v2"
 	"slices"
 
+	"github.com/waymark-dht/waymark/core/contact"
 	"github.com/waymark-dht/waymark/core/key"
 	"github.com/waymark-dht/waymark/core/params"
 )
@@ -17,6 +19,19 @@ type filler struct {
 	turn    uint32
 	rnd     *rand.Rand
 	buckets [params.Buckets]int // capacities
+
+	// Scratch: the places that were drawn, those of one bucket by their
+	// distance, and the table as it grows.
+	picked  []int
+	ranked  []away
+	handles []contact.Handle
+	words   []uint64
+}
+
+// away is a place of the ring and the first word of its distance from a node.
+type away struct {
+	word uint64
+	at   int
 }
 
 // Fill gives every node a full table: what is true of the network now.
@@ -42,8 +57,7 @@ func capacity(sizes []int, b int) int {
 	return params.K
 }
 
-// fill gives one node its table, the nearest bucket first, so that each
-// contact is inserted at the end.
+// fill gives one node its table, the nearest bucket first.
 func (f *filler) fill(n uint32) {
 	var stretches [params.Buckets][2]int
 	self := f.w.key(n)
@@ -59,17 +73,37 @@ func (f *filler) fill(n uint32) {
 		stretches[deepest][0] = min(stretches[deepest][0], lo)
 		stretches[deepest][1] = max(stretches[deepest][1], hi)
 	}
+	f.handles, f.words = f.handles[:0], f.words[:0]
 	for b := deepest; b >= 0; b-- {
 		f.bucket(n, self, stretches[b], f.buckets[b])
 	}
+	tab := f.w.nodes[n].tab
+	if tab.Len() == 0 && f.w.opt.Engine.Table.NoDiversity {
+		tab.Load(f.handles, f.words, f.w.now)
+		return
+	}
+	for _, h := range f.handles { // a table with limits, or of somebody who has met others already
+		tab.Offer(h, f.w.now, 0)
+	}
 }
 
-// bucket offers a node a choice of the members of one stretch of the ring.
+// bucket chooses members of one stretch of the ring for a node, nearest first.
 func (f *filler) bucket(n uint32, self key.Key, s [2]int, size int) {
-	picked := f.pick(n, s, size)
-	slices.SortFunc(picked, func(a, b int) int { return self.Closer(f.all.keys[a], f.all.keys[b]) })
-	for _, i := range picked {
-		f.w.nodes[n].tab.Offer(handle(f.all.nodes[i]), f.w.now, 0)
+	f.ranked = f.ranked[:0]
+	for _, i := range f.pick(n, s, size) {
+		if f.all.nodes[i] != n {
+			f.ranked = append(f.ranked, away{f.all.keys[i][0] ^ self[0], i})
+		}
+	}
+	slices.SortFunc(f.ranked, func(a, b away) int {
+		if a.word != b.word {
+			return cmp.Compare(a.word, b.word)
+		}
+		return self.Closer(f.all.keys[a.at], f.all.keys[b.at])
+	})
+	for _, r := range f.ranked {
+		f.handles = append(f.handles, handle(f.all.nodes[r.at]))
+		f.words = append(f.words, f.all.keys[r.at][0])
 	}
 }
 
@@ -90,7 +124,8 @@ func (f *filler) pick(n uint32, s [2]int, size int) []int {
 // draw chooses size places of a stretch without repetition (R. W. Floyd).
 func (f *filler) draw(s [2]int, size int) []int {
 	n := s[1] - s[0]
-	picked := make([]int, 0, min(n, size))
+	picked := f.picked[:0]
+	defer func() { f.picked = picked }()
 	if n <= size {
 		for i := s[0]; i < s[1]; i++ {
 			picked = append(picked, i)

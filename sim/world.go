@@ -36,6 +36,7 @@ type World struct {
 	ended    func(n uint32, f engine.OpEnded) // what a scenario does with an end
 	sent     func(n uint32)                   // with a request
 	useful   func(n uint32)                   // and with a node that is of use
+	watch    func(n uint32, f engine.Fact)    // who reads every fact
 	lastOp   engine.OpID
 	trace    uint64
 	events   uint64
@@ -257,6 +258,9 @@ func (w *World) clock() mono.Now {
 
 // noticed follows the operations of a node from their start to their end.
 func (w *World) noticed(a *actor, f engine.Fact) {
+	if w.watch != nil {
+		w.watch(a.n, f)
+	}
 	switch f := f.(type) {
 	case engine.OpStarted:
 		w.opened(a, f)
@@ -285,15 +289,8 @@ func (w *World) actor(n uint32) *actor {
 // act makes an engine for a node that has none.
 func (w *World) act(n uint32, cfg engine.Config) *actor {
 	nd := &w.nodes[n]
+	cfg.Members = nd.tab
 	e := engine.New(cfg, w.info(n), w.book, mix(w.opt.Seed^mix(uint64(n))))
-	for h := range nd.tab.All {
-		e.Step(w.clock(), engine.Vouched{Peer: w.book.Info(h)})
-	}
-	for _, ok := e.Next(); ok; _, ok = e.Next() {
-	}
-	for range e.Facts() {
-	}
-	nd.tab = e.Table()
 	nd.act = &actor{n: n, engine: e, armed: mono.Never}
 	return nd.act
 }

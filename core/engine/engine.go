@@ -24,6 +24,9 @@ type Config struct {
 	Paths      int           // disjoint paths of a lookup; default 1, at most params.MaxPaths
 	Lookup     lookup.Config // numbers of a lookup; the zero value takes lookup.Defaults(Paths)
 	Table      table.Config  // sizes and diversity limits of the table
+	// Members is a table of the same node and book that is known to be true,
+	// which the engine takes over: for simulations. Default: an empty one.
+	Members *table.Table
 	// Terse leaves out the facts about single requests, steps and changes of
 	// the table, which a simulation of many nodes has no use for.
 	Terse bool
@@ -92,9 +95,12 @@ func New(cfg Config, self *contact.Info, book *contact.Book, seed uint64) *Engin
 	}
 	src := rand.NewPCG(seed, 0)
 	e := &Engine{
-		cfg: cfg, self: self, book: book, tab: table.New(self.Key, book, cfg.Table),
+		cfg: cfg, self: self, book: book, tab: cfg.Members,
 		src: src, rng: rand.New(src), byID: make(map[OpID]*op), share: params.LookupSlots,
 		given: newlyGiven(),
+	}
+	if e.tab == nil {
+		e.tab = table.New(self.Key, book, cfg.Table)
 	}
 	for _, s := range cfg.Seeds {
 		if s.Peer != nil && s.Peer.ID != self.ID {
