@@ -26,7 +26,7 @@ func (c Case) named(name string) bool { return name == c.Name || name == c.Group
 // limit is the most that the case may take, and its aftermath with it.
 func (c Case) limit(driven bool) time.Duration {
 	if c.slow && driven {
-		return lookupLimit + caseLimit + operateWithin
+		return lookupLimit + caseLimit + giveUpLimit + operateWithin
 	}
 	return caseLimit
 }
@@ -50,7 +50,6 @@ type try struct {
 	res   Result
 	hosts []host.Host
 	keep  bool // the hosts live on, as the target holds something of them
-	over  bool
 }
 
 // saw notes what the target did.
@@ -75,6 +74,13 @@ func (t *try) result() Result {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.res
+}
+
+// kept reports whether the hosts live on.
+func (t *try) kept() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.keep
 }
 
 // held is something that was left open towards the target.

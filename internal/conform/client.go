@@ -90,14 +90,17 @@ func (k *kit) options(key crypto.PrivKey, serves bool) []libp2p.Option {
 }
 
 func (k *kit) listenAddr() string {
-	family := "ip4"
+	at := "/ip4/" + k.local.String()
 	if k.local.Is6() {
-		family = "ip6"
+		at = "/ip6/" + k.local.WithZone("").String()
+	}
+	if zone := k.local.Zone(); zone != "" {
+		at = "/ip6zone/" + zone + at
 	}
 	if _, err := k.addr.ValueForProtocol(ma.P_UDP); err == nil {
-		return fmt.Sprintf("/%s/%s/udp/0/quic-v1", family, k.local)
+		return at + "/udp/0/quic-v1"
 	}
-	return fmt.Sprintf("/%s/%s/tcp/0", family, k.local)
+	return at + "/tcp/0"
 }
 
 // overTCP reports whether the target is reached over TCP and IPv4, as the cases

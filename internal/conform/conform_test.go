@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -33,6 +34,7 @@ func TestOnlyOnesOwnNodesAreExercised(t *testing.T) {
 		"/ip4/192.168.1.7/tcp/4001":                       nil,
 		"/ip4/169.254.1.1/tcp/4001":                       nil,
 		"/ip6/fe80::1/tcp/4001":                           nil,
+		"/ip6zone/eth0/ip6/fe80::1/tcp/4001":              nil,
 		"/ip6/fd00::1/tcp/4001":                           nil,
 		"/ip4/192.0.2.7/tcp/4001":                         ErrPublic,
 		"/ip4/172.32.0.1/tcp/4001":                        ErrPublic,
@@ -311,5 +313,41 @@ func TestARunThatIsStoppedEndsAtOnce(t *testing.T) {
 	})
 	if !errors.Is(err, context.Canceled) || time.Since(stopped) > time.Second || len(r.Results) > 3 {
 		t.Errorf("%v after %v with %d results", err, time.Since(stopped), len(r.Results))
+	}
+}
+
+func TestTheKitListensWhereTheTargetReachesIt(t *testing.T) {
+	for _, c := range []struct{ target, local, want string }{
+		{"/ip4/192.168.1.7/tcp/4001", "192.168.1.2", "/ip4/192.168.1.2/tcp/0"},
+		{"/ip4/127.0.0.1/udp/4001/quic-v1", "127.0.0.1", "/ip4/127.0.0.1/udp/0/quic-v1"},
+		{"/ip6/fd00::7/tcp/4001", "fd00::2", "/ip6/fd00::2/tcp/0"},
+		{"/ip6zone/eth0/ip6/fe80::7/tcp/4001", "fe80::2%eth0", "/ip6zone/eth0/ip6/fe80::2/tcp/0"},
+	} {
+		k := &kit{addr: ma.StringCast(c.target), local: netip.MustParseAddr(c.local)}
+		if got := k.listenAddr(); got != c.want {
+			t.Errorf("%s: %s, want %s", c.target, got, c.want)
+		}
+	}
+}
+
+// The hosts of the kit dial the target alone, whatever they hear of others.
+func TestTheKitDialsNobodyElse(t *testing.T) {
+	target, err := peer.Decode(programID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := gate{&kit{target: target, addr: ma.StringCast("/ip4/192.168.1.7/tcp/4001")}}
+	for text, want := range map[string]bool{
+		"/ip4/192.168.1.7/tcp/4001": true,
+		"/ip4/127.0.0.1/tcp/9":      true, // the kit's own wires
+		"/ip4/192.168.1.7/tcp/4002": false,
+		"/ip4/192.0.2.7/tcp/4001":   false,
+	} {
+		if got := g.InterceptAddrDial(target, ma.StringCast(text)); got != want {
+			t.Errorf("%s: %v", text, got)
+		}
+	}
+	if g.InterceptPeerDial("another") || g.InterceptAddrDial("another", ma.StringCast("/ip4/192.168.1.7/tcp/4001")) {
+		t.Error("it dials somebody else")
 	}
 }

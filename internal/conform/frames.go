@@ -21,7 +21,7 @@ var frameCases = []Case{
 	{Name: "garbage", Group: "frames", About: "a frame of noise", run: sends(framed(noise(64)), refuses, waits)},
 	{Name: "not-framed", Group: "frames", About: "a request of HTTP", run: sends([]byte("GET / HTTP/1.1\r\nHost: waymark\r\nAccept: */*\r\nConnection: close\r\nUser-Agent: conform\r\n\r\n"), refuses, waits)},
 	{Name: "nested-groups", Group: "frames", About: "a message of 4096 groups within each other", run: sends(framed(groups(nested)), refuses, answers|waits)},
-	{Name: "wrong-type", Group: "frames", About: "a message of type 42", run: sends(framed(protowire.AppendVarint([]byte{0x08}, 42)), refuses, waits)},
+	{Name: "wrong-type", Group: "frames", About: "a message of type 42", run: sends(framed(protowire.AppendVarint([]byte{0x08}, 42)), refuses, answers|waits)},
 	{Name: "no-type", Group: "frames", About: "a key and no type, which makes it a PUT_VALUE without a record", run: sends(message(wire.Message{Key: []byte("/v/none")}), refuses, answers|waits)},
 	{Name: "missing-key", Group: "frames", About: "a FIND_NODE without a key", run: sends(message(wire.Message{Type: wire.FindNode}), refuses, answers|waits)},
 	{Name: "oversize-key", Group: "frames", About: "a FIND_NODE with a key of 32 KiB", run: sends(message(wire.Message{Type: wire.FindNode, Key: make([]byte, longKey)}), refuses|answers, waits)},

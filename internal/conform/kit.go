@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
 	"net/netip"
 	"sync"
 	"time"
@@ -97,12 +98,10 @@ func (k *kit) meet(ctx context.Context) error {
 	defer cancel()
 	t := k.newTry(ctx, Case{Name: "meet"})
 	defer t.closeHosts()
-	k.local = netip.IPv6Unspecified()
-	c, err := t.dial()
-	if err != nil {
+	if err := k.findLocal(); err != nil {
 		return fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}
-	k.local, err = ipOf(c.conn.LocalMultiaddr())
+	c, err := t.dial()
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}
@@ -117,6 +116,25 @@ func (k *kit) meet(ctx context.Context) error {
 		return fmt.Errorf("%w FIND_NODE: %w", ErrUnreachable, err)
 	}
 	return k.introduce(ctx, s)
+}
+
+// findLocal asks the system which address of this machine leads to the target.
+// Connecting a UDP socket sends nothing; a QUIC connection would not tell.
+func (k *kit) findLocal() error {
+	ip, err := ipOf(k.addr)
+	if err != nil {
+		return err
+	}
+	if zone, err := k.addr.ValueForProtocol(ma.P_IP6ZONE); err == nil {
+		ip = ip.WithZone(zone) // of a link-local address
+	}
+	c, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(ip, discardPort)))
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	k.local = c.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap()
+	return nil
 }
 
 // introduce starts the companion and waits until the target names it, if it
@@ -235,15 +253,42 @@ func (k *kit) runOne(ctx context.Context, t *try) {
 	t.run(t)
 	cancel()
 	k.tells(nil)
+	k.awaitGivenUp(ctx, t)
 	t.res.Took = time.Since(t.began)
-	t.mu.Lock()
-	t.over = true
-	keep := t.keep
-	t.mu.Unlock()
-	if !keep {
+	if !t.kept() {
 		t.closeHosts()
 	}
 	k.recover(ctx, t)
+}
+
+// awaitGivenUp waits for what a server of the kit still owes the target, which
+// gives it up soon. Else the server would be met in the cases that follow.
+func (k *kit) awaitGivenUp(ctx context.Context, t *try) {
+	all := k.holds(t)
+	if all == nil || !t.slow {
+		return
+	}
+	limit := time.NewTimer(giveUpLimit)
+	defer limit.Stop()
+	for _, h := range all {
+		select {
+		case <-h.done:
+		case <-limit.C:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+	if len(k.holds(t)) > len(all) {
+		return // it was asked once more
+	}
+	k.mu.Lock()
+	delete(k.held, t)
+	k.mu.Unlock()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.settleHeld(all, 0)
+	t.keep = false
 }
 
 // recover notes how long it takes until a fresh peer gets a right answer.

@@ -31,7 +31,9 @@ const (
 	askLimit     = 3 * time.Second  // for a target to ask a server that it met
 	drivenAsk    = 500 * time.Millisecond
 	lookupLimit  = 65 * time.Second // for an operation: rust-libp2p ends a query after 60 s
+	discardPort  = 9                // of a socket that nothing is sent through
 	tick         = 100 * time.Millisecond
+	giveUpLimit  = 15 * time.Second // for what a server owes the target
 	lateBy       = 11 * time.Second // an answer that comes when others have given up
 	byteEvery    = time.Second
 	probeAfter   = 12 * time.Second // when a half-closed stream is tried for life

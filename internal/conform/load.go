@@ -128,19 +128,25 @@ func streamFlood(t *try) {
 	t.again(c)
 }
 
-// again wants the peer that asked too much to be answered too, when it asks
-// no more than others. Its connection may be over.
+// again wants the peer that asked too much to be answered too, soon after it
+// has left off. Its connection may be over.
 func (t *try) again(c *client) {
-	s, err := c.open()
-	if err == nil {
-		_, err = s.ask(findNode("again"), answerLimit)
-	}
-	switch {
-	case err == nil:
-	case c.conn.IsClosed():
-		t.saw("closed the connection")
-	default:
-		t.fail("does not answer on this connection any more: %v", err)
+	for began := time.Now(); ; pause(t.ctx, tick) {
+		s, err := c.open()
+		if err == nil {
+			_, err = s.ask(findNode("again"), answerLimit)
+		}
+		switch {
+		case err == nil:
+			t.saw("answered again after %v", round(time.Since(began)))
+			return
+		case c.conn.IsClosed():
+			t.saw("closed the connection")
+			return
+		case time.Since(began) > RecoverWithin || t.ctx.Err() != nil:
+			t.fail("does not answer on this connection any more: %v", brief(err))
+			return
+		}
 	}
 }
 

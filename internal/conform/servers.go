@@ -295,7 +295,7 @@ func late(v *server, k *talk, q wire.Message) bool {
 			_ = k.send(v.truth(q))
 		}
 	})
-	return true
+	return false // the end of the target's side is not the end of the stream
 }
 
 func closing(_ *server, k *talk, _ wire.Message) bool {

@@ -2,12 +2,15 @@ package conform
 
 import (
 	"context"
+	"net"
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/libp2p/go-libp2p"
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
 	"go.uber.org/goleak"
@@ -34,11 +37,39 @@ func TestWaymarkSurvivesEveryCase(t *testing.T) {
 	if testing.Short() {
 		t.Skip("half a minute of waiting; CI runs it")
 	}
+	t.Parallel()
+	var all sync.WaitGroup
 	for _, groups := range [][]string{{"frames", "load"}, {"wire", "records"}, {"answers"}, {"names", "faults"}} {
-		t.Run(strings.Join(groups, " and "), func(t *testing.T) {
-			t.Parallel()
-			survives(t, groups)
-		})
+		n := startNode(t)
+		all.Go(func() { survives(t, n, groups) }) // it is waiting for the most part, however few the cores
+	}
+	all.Wait()
+}
+
+// TestWaymarkSurvivesOverOtherTransports tries what does not need TCP and IPv4.
+func TestWaymarkSurvivesOverOtherTransports(t *testing.T) {
+	t.Parallel()
+	for _, listen := range []string{"/ip4/127.0.0.1/udp/0/quic-v1", "/ip6/::1/tcp/0"} {
+		if c, err := net.Listen("tcp6", "[::1]:0"); err == nil {
+			_ = c.Close()
+		} else if strings.HasPrefix(listen, "/ip6") {
+			t.Logf("%s is not tried: %v", listen, err)
+			continue
+		}
+		n := startNode(t, libp2p.ListenAddrStrings(listen))
+		r, err := Run(t.Context(), Options{Target: n.addr, Drain: time.Millisecond, Driver: n, Only: []string{
+			"frames", "zero-window", "stream-flood", "crowd", "mute-identify", "tcp-silent", "garbage-answer", "liar", "names-itself", "loop", "names-refused",
+		}})
+		if err != nil {
+			t.Fatalf("%s: %v", listen, err)
+		}
+		for _, c := range r.Results {
+			needsTCP4 := c.Case == "tcp-silent" || c.Case == "names-refused" && !strings.HasPrefix(listen, "/ip4")
+			if c.Verdict != Pass && (c.Verdict != Skipped || !needsTCP4) {
+				t.Errorf("%s: %s: %v: %v %v", listen, c.Case, c.Verdict, c.Saw, c.Why)
+			}
+		}
+		n.left(t)
 	}
 }
 
@@ -46,16 +77,16 @@ func TestWaymarkSurvivesEveryCase(t *testing.T) {
 // and is honest for all a server can tell. docs/TESTING.md has how long.
 var longer = []string{"idle-streams", "crowd", "frozen-wire"}
 
-func survives(t *testing.T, groups []string) {
-	n := startNode(t)
+func survives(t *testing.T, n *node, groups []string) {
 	r, err := Run(t.Context(), Options{
 		Target: n.addr, Only: groups, Drain: testDrain, Driver: n, Seed: 1,
 		Ended: func(r Result) { t.Logf("%v %s %v %v", r.Verdict, r.Case, r.Saw, r.Why) },
 	})
 	if err != nil {
-		t.Fatal(err)
+		t.Errorf("%v: %v", groups, err)
+		return
 	}
-	t.Logf("%v in %v; repeat: go test ./internal/conform -run TestWaymarkSurvivesEveryCase", r.Counts, r.Elapsed)
+	t.Logf("%v: %v in %v; repeat: go test ./internal/conform -run TestWaymarkSurvivesEveryCase", groups, r.Counts, r.Elapsed)
 	for _, c := range r.Results {
 		if c.Verdict != Pass {
 			t.Errorf("%s: %v: %v", c.Case, c.Verdict, c.Why)
@@ -76,8 +107,12 @@ type node struct {
 	addr ma.Multiaddr
 }
 
-func startNode(t *testing.T) *node {
-	h, err := fault.NewHost(fault.HostOptions{})
+func startNode(t *testing.T, opts ...libp2p.Option) *node {
+	t.Helper()
+	if len(opts) == 0 {
+		opts = []libp2p.Option{libp2p.ListenAddrStrings("/ip4/127.0.0.1/tcp/0")}
+	}
+	h, err := libp2p.New(append(fault.LoopbackOptions(fault.NewKey(nil)), opts...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
