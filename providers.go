@@ -17,7 +17,9 @@ import (
 
 // Provide stores that this node provides what a CID names and, if announce,
 // tells the peers closest to its multihash. It is [DHT.Announce] for
-// go-libp2p's routing.Routing.
+// go-libp2p's routing.Routing, but returns as soon as params.EarlyPeers in
+// params.EarlyGroups IP groups have stored the record, and goes on with the
+// others within its bound, or until Close.
 func (d *DHT) Provide(ctx context.Context, c cid.Cid, announce bool) error {
 	if !c.Defined() {
 		return badConfig("an undefined CID has no multihash to provide")
@@ -25,7 +27,7 @@ func (d *DHT) Provide(ctx context.Context, c cid.Cid, announce bool) error {
 	if err := d.provideHere(ctx, c.Hash()); err != nil || !announce {
 		return err
 	}
-	_, err := d.announce(ctx, c.Hash())
+	_, err := d.announce(ctx, c.Hash(), params.EarlyPeers)
 	return err
 }
 
@@ -37,12 +39,13 @@ func (d *DHT) Announce(ctx context.Context, key multihash.Multihash) (Stored, er
 	if err := d.provideHere(ctx, key); err != nil {
 		return Stored{}, err
 	}
-	return d.announce(ctx, key)
+	return d.announce(ctx, key, 0)
 }
 
-func (d *DHT) announce(ctx context.Context, key []byte) (Stored, error) {
+// announce waits for enough peers, and for all if that is zero.
+func (d *DHT) announce(ctx context.Context, key []byte, enough int) (Stored, error) {
 	return d.storing(ctx, OpProvide, func(op engine.OpID, deadline mono.Time) engine.Event {
-		return engine.StartProvide{Op: op, Key: key, Deadline: deadline, Paths: d.cfg.Paths}
+		return engine.StartProvide{Op: op, Key: key, Enough: enough, Deadline: deadline, Paths: d.cfg.Paths}
 	})
 }
 
@@ -54,7 +57,7 @@ func (d *DHT) provideHere(ctx context.Context, key []byte) error {
 	return d.shelf.add(ctx, key, d.self.Load())
 }
 
-// ProvideMany announces many keys. It ends with the first error that has to do
+// ProvideMany announces many keys, each as Provide does. It ends with the first error that has to do
 // with the caller, and otherwise with how many keys nobody took.
 func (d *DHT) ProvideMany(ctx context.Context, keys []multihash.Multihash) error {
 	var (
@@ -71,7 +74,11 @@ func (d *DHT) ProvideMany(ctx context.Context, keys []multihash.Multihash) error
 		places <- struct{}{} // an announcement ends by itself
 		wg.Go(func() {
 			defer func() { <-places }()
-			if _, err := d.Announce(ctx, key); err != nil {
+			err := d.provideHere(ctx, key)
+			if err == nil {
+				_, err = d.announce(ctx, key, params.EarlyPeers)
+			}
+			if err != nil {
 				mu.Lock()
 				defer mu.Unlock()
 				failed, last = failed+1, err

@@ -46,6 +46,7 @@ const (
 // Result is what a lookup leaves.
 type Result struct {
 	Outcome Outcome         // why it ended
+	Eclipse bool            // Peers are nearer to the key than chance explains: somebody may have placed them there
 	Peers   []peer.AddrInfo // that answered, nearest first, at most k
 	Stats   Stats
 	Elapsed time.Duration
@@ -120,7 +121,7 @@ type ServerCounters struct {
 // resultOf converts an engine's result.
 func resultOf(r engine.Result) Result {
 	return Result{
-		Outcome: r.Outcome, Peers: infosOf(r.Closest), Stats: r.Stats,
+		Outcome: r.Outcome, Eclipse: r.Eclipse, Peers: infosOf(r.Closest), Stats: r.Stats,
 		Elapsed: r.Ended.Sub(r.Started), Bound: r.Bound.Sub(r.Started),
 	}
 }

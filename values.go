@@ -23,6 +23,12 @@ type Stored struct {
 	Outcome Outcome         // engine.Stored if anybody did
 	Peers   []peer.AddrInfo // who acknowledged it, in that order
 	Refused []Refusal       // who was asked and did not, with the reason
+	Pending int             // who is still being told, as enough have acknowledged
+	// Eclipse says that the peers closest to the key are nearer to it than
+	// chance explains, as if they had been placed there to swallow the record:
+	// it was stored on the whole region around the key, so that it is where
+	// honest peers will look.
+	Eclipse bool
 	Stats   Stats
 	Elapsed time.Duration
 	Bound   time.Duration // what Elapsed could have been at most
@@ -45,9 +51,12 @@ type Value struct {
 	// claims.
 	Left      time.Duration
 	Publisher peer.ID
-	Stats     Stats
-	Elapsed   time.Duration
-	Bound     time.Duration
+	// Eclipse says that the peers closest to the key are nearer to it than
+	// chance explains: the whole region around it was asked.
+	Eclipse bool
+	Stats   Stats
+	Elapsed time.Duration
+	Bound   time.Duration
 }
 
 // PutValue stores a value on the peers closest to its key, and on this node.
@@ -115,6 +124,7 @@ func (d *DHT) storing(ctx context.Context, op Op, event func(engine.OpID, mono.T
 func storedOf(r engine.Result) Stored {
 	s := Stored{
 		Outcome: r.Outcome, Peers: infosOf(r.Stored), Stats: r.Stats,
+		Pending: r.Pending, Eclipse: r.Eclipse,
 		Elapsed: r.Ended.Sub(r.Started), Bound: r.Bound.Sub(r.Started),
 	}
 	for _, u := range r.Unstored {
@@ -208,7 +218,7 @@ func (d *DHT) get(ctx context.Context, key string, found func([]byte), opts []ro
 
 func valueOf(r engine.Result, err error) (Value, error) {
 	v := Value{
-		Outcome: r.Outcome, Agree: r.Agree, Stats: r.Stats,
+		Outcome: r.Outcome, Agree: r.Agree, Eclipse: r.Eclipse, Stats: r.Stats,
 		Elapsed: r.Ended.Sub(r.Started), Bound: r.Bound.Sub(r.Started),
 	}
 	if r.Value != nil {

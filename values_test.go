@@ -424,3 +424,30 @@ func (*stuckStore) AddProvider(context.Context, record.Provider, mono.Wall) erro
 func (*stuckStore) ProvidersOf(context.Context, []byte, mono.Wall, int) ([]record.Provider, error) {
 	return nil, stuck()
 }
+
+// TestAProvideReturnsEarlyAndGoesOn: enough have stored the record when it
+// returns, and all of the closest soon after.
+func TestAProvideReturnsEarlyAndGoesOn(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		servers, client := town(w, 25)
+		know := func() (n int) {
+			for _, s := range servers {
+				for p, err := range s.LocalProviders(t.Context()) {
+					w.check(err)
+					if p.Peer.ID == client.PeerID() {
+						n++
+					}
+				}
+			}
+			return n
+		}
+		w.check(client.Provide(t.Context(), contentID("content"), true))
+		if n := know(); n < params.EarlyPeers {
+			t.Errorf("%d know of it at the end", n)
+		}
+		pass(params.HardMax)
+		if n := know(); n != params.K {
+			t.Errorf("%d know of it in the end", n)
+		}
+	})
+}

@@ -61,6 +61,9 @@ func (s *shelves) item(key []byte, r *record.Record) uint32 {
 // serve lets a member do what a request asks of its shelf, as it arrives.
 func (s *shelves) serve(ref uint32, r *request) {
 	delete(s.named, ref) // of an earlier request, which nobody waited for in the end
+	if s.w.nodes[r.peer].state == sybil {
+		return // it acknowledges, and has nothing
+	}
 	switch r.ask {
 	case engine.AskStore:
 		s.store(r.peer, copied{item: r.item})

@@ -106,6 +106,12 @@ func (w *World) settle() uint32 {
 		w.book.Intern(contact.New(w.drawID(), address(n)))
 		fresh = w.book.Len() > before // else the identifier was drawn before
 	}
+	return w.join()
+}
+
+// join adds the member that is the last contact of the book.
+func (w *World) join() uint32 {
+	n := uint32(len(w.nodes))
 	w.nodes = append(w.nodes, node{place: settle(w.rnd.places), slow: w.rnd.places.Float64() < slowShare})
 	w.nodes[n].tab = table.New(w.key(n), w.book, w.opt.Engine.Table)
 	w.truthStale = true

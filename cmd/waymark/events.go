@@ -103,6 +103,13 @@ type (
 		Reason string `json:"reason"`
 		Size   int    `json:"size"`
 	}
+	eclipsedLine struct {
+		Op      uint64   `json:"op"`
+		Target  string   `json:"target"`
+		Closest []string `json:"closest"`
+		Peers   int      `json:"network_size"`
+		Crowd   float64  `json:"expected"` // peers where Closest are
+	}
 	missedLine struct {
 		Count int `json:"count"`
 	}
@@ -144,6 +151,8 @@ func (e *events) note(f waymark.Fact) {
 			waits = append(waits, strings.TrimSpace(w.What+" "+idOf(w.Peer)))
 		}
 		e.line(f.At, noun(f.Kind)+verb, alarmLine{uint64(f.Op), waits})
+	case engine.Eclipsed:
+		e.line(f.At, noun(f.Kind)+".eclipsed", eclipsedLine{uint64(f.Op), f.Target.String(), idsOf(f.Closest), f.Peers, f.Crowd})
 	case engine.Missed:
 		e.line(f.At, "gap", missedLine{f.Count})
 	}

@@ -74,6 +74,7 @@ type Engine struct {
 	told       boot.State
 	joined     bool // somebody was connected once: the driver tells of connections
 	remembered past
+	spacing    spacing
 	refreshes  int // bootstraps that began with the table alone
 
 	effects []Effect

@@ -87,6 +87,8 @@ type Result struct {
 	Providers int             // KindFindProviders: how many were found
 	Stored    []*contact.Info // KindPut, KindProvide, KindStore: who acknowledged, in that order
 	Unstored  []NotStored     // and who did not, with the reason; what is under way is in neither
+	Pending   int             // KindPut, KindProvide: peers who are still being told, by an operation of its own
+	Eclipse   bool            // the closest were nearer than chance explains: the whole region was asked (a lookup only says so)
 
 	FirstAnswer mono.Time   // a walk: when anybody first answered; zero if nobody did
 	AnsweredAt  []mono.Time // a walk: when each of Closest answered
@@ -190,6 +192,20 @@ type (
 		Provider *contact.Info
 	}
 
+	// Eclipsed says that the peers closest to a target are nearer to it than
+	// chance explains, as if somebody had placed them there to be all that is
+	// found. A get, a search for providers, a put and a provide go on to the
+	// whole region around the target.
+	Eclipsed struct {
+		At      mono.Time
+		Op      OpID
+		Kind    Kind
+		Target  key.Key
+		Closest []*contact.Info
+		Peers   int     // how many there are, by estimate
+		Crowd   float64 // how many are to be expected where Closest are
+	}
+
 	// OpEnded closes an operation: exactly one for each OpStarted.
 	OpEnded struct {
 		At     mono.Time
@@ -251,6 +267,7 @@ func (RequestEnded) fact()  {}
 func (Progressed) fact()    {}
 func (ValueFound) fact()    {}
 func (ProviderFound) fact() {}
+func (Eclipsed) fact()      {}
 func (OpEnded) fact()       {}
 func (Refused) fact()       {}
 func (Alarmed) fact()       {}

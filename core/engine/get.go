@@ -74,6 +74,9 @@ func (e *Engine) heardValue(o *op, from contact.Handle, r *record.Record) {
 		i = len(g.values)
 		g.values = append(g.values, candidate{record: r})
 	}
+	if slices.Contains(g.values[i].from, from) {
+		return // it was asked a second time, for the whole region
+	}
 	g.values[i].from = append(g.values[i].from, from)
 	if r.TTL > g.values[i].record.TTL { // of those who say for how long they keep it, the one who keeps it longest
 		g.values[i].record = r
@@ -188,7 +191,7 @@ func (e *Engine) getWalked(o *op, r Result, closest []contact.Handle) {
 // gave another or none. KAD-14.4.
 func (e *Engine) getEnded(o *op, why Outcome) {
 	g := o.get
-	r := Result{Outcome: why, Closest: o.closest, Stats: o.stats}
+	r := Result{Outcome: why, Closest: o.closest, Stats: o.stats, Eclipse: o.eclipse}
 	if why == Converged {
 		r.Outcome = NotFound
 	}

@@ -39,9 +39,12 @@ type op struct {
 	want    int             // peers in its result; 0: k
 	near    []*contact.Info // whom it begins with, before the table
 	closest []*contact.Info // what the walk found, once it is over
+	eclipse bool            // those closest to the target are nearer than chance explains
+	pending int             // peers whose word nobody waits for
 	// detached says that it is the rest of an operation that has ended, and
 	// has its places already.
 	detached bool
+	stopped  bool // by its owner, or with the node
 
 	joined  []OpID // bootstraps that wait for this one's report
 	steps   int    // of the plan, already told
@@ -154,6 +157,7 @@ func (e *Engine) cancel(id OpID) {
 
 // stop ends an operation with what it has.
 func (e *Engine) stop(o *op, why Outcome) {
+	o.stopped = true
 	switch {
 	case o.walk != nil:
 		e.driveWalk(o, lookup.Event{What: lookup.Cancel})

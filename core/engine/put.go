@@ -86,6 +86,9 @@ func (e *Engine) walkBound(o *op) mono.Time {
 // putWalked begins the second half of a put or provide.
 func (e *Engine) putWalked(o *op, r Result, closest []contact.Handle) {
 	o.closest = r.Closest
+	if o.eclipse {
+		closest = e.region(o.target, closest)
+	}
 	e.load(o, o.put.to(o, closest))
 	e.driveStore(o)
 }

@@ -127,7 +127,7 @@ func (e *Engine) concludeStore(o *op) bool {
 	switch {
 	case s.over():
 		e.storeEnded(o, storeOutcome(s))
-	case s.enough > 0 && len(s.stored) >= s.enough:
+	case e.early(s):
 		e.detach(o)
 	default:
 		return false
@@ -152,6 +152,7 @@ func (e *Engine) detach(o *op) {
 	for _, d := range s.flying {
 		e.attempts[e.attempts.at(d.attempt)].op = rest
 	}
+	o.pending = len(o.store.todo) + len(o.store.flying)
 	o.store.todo, o.store.flying = nil, nil
 	e.storeEnded(o, Stored)
 	if e.open(rest) {
@@ -177,5 +178,8 @@ func (e *Engine) storeEnded(o *op, why Outcome) {
 	}
 	s.todo = nil
 	e.dropAttempts(o)
-	e.close(o, Result{Outcome: why, Closest: o.closest, Stats: o.stats, Stored: s.stored, Unstored: s.failed})
+	e.close(o, Result{
+		Outcome: why, Closest: o.closest, Stats: o.stats, Stored: s.stored, Unstored: s.failed,
+		Pending: o.pending, Eclipse: o.eclipse,
+	})
 }

@@ -220,8 +220,15 @@ func (e *Engine) walkEnded(o *op) {
 	r.AnsweredAt = o.walk.AnsweredAt(nil)
 	r.FirstAnswer, _ = o.walk.FirstAnswer()
 	w := o.walk
-	o.walk, o.stats = nil, r.Stats
+	o.walk = nil
+	o.stats.add(r.Stats) // a walk to the whole region is the second
+	r.Stats = o.stats
 	defer w.Heard(0, e.book.Drop)
+	if e.suspect(o, closest, w.End()) {
+		e.askRegion(o)
+		return
+	}
+	r.Eclipse = o.eclipse
 	switch {
 	case o.get != nil:
 		e.getWalked(o, r, closest)

@@ -1,0 +1,129 @@
+package engine
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/waymark-dht/waymark/core/contact"
+	"github.com/waymark-dht/waymark/core/key"
+	"github.com/waymark-dht/waymark/core/params"
+	"github.com/waymark-dht/waymark/core/table"
+)
+
+// scattered is n contacts at random.
+func scattered(book *contact.Book, n int) (all []contact.Handle) {
+	for i := range n {
+		h, _ := book.Intern(contact.New(contact.ID(fmt.Sprint("peer ", i)), "\x04\x7f\x00\x00\x01\x06\x00\x01"))
+		all = append(all, h)
+	}
+	return all
+}
+
+// nearestOf are the k of some contacts that are nearest to a key.
+func nearestOf(book *contact.Book, all []contact.Handle, target key.Key) []contact.Handle {
+	near := slices.Clone(all)
+	slices.SortFunc(near, func(a, b contact.Handle) int { return target.Closer(book.Info(a).Key, book.Info(b).Key) })
+	return near[:params.K]
+}
+
+// The node learns from its lookups how many peers there are, to 10 %, and who
+// sits close to a third of its targets does not change that.
+func TestTheNumberOfPeersIsLearnt(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 0))
+	for _, besieged := range []int{0, 10} {
+		var s spacing
+		for i := range params.SpacingSamples {
+			sum := 0.
+			for range params.K {
+				sum += r.ExpFloat64()
+			}
+			if i < besieged {
+				sum = .1
+			}
+			s.add(sum / 10_000)
+		}
+		tolerance := .1
+		if besieged > 0 {
+			tolerance = .2
+		}
+		if got, _ := s.density(); math.Abs(got/10_000-1) > tolerance {
+			t.Errorf("%d besieged: %.0f of 10000", besieged, got)
+		}
+	}
+	if got, _ := new(spacing).density(); got != 0 {
+		t.Errorf("%.0f peers, of no lookup", got)
+	}
+}
+
+func TestOnlyACrowdIsACrowd(t *testing.T) {
+	book := contact.NewBook()
+	book.Pin()
+	e := New(Config{Table: tableOfAll}, contact.New("self"), book, 1)
+	all := scattered(book, 2000)
+	for i := range params.SpacingSamples {
+		target := key.Of(fmt.Append(nil, "sample ", i))
+		e.spacing.add(part(target, book.Info(nearestOf(book, all, target)[params.K-1]).Key))
+	}
+	for i := range 300 {
+		target := key.Of(fmt.Append(nil, "target ", i))
+		if e.crowded(target, nearestOf(book, all, target)) {
+			t.Errorf("target %d is said to be besieged", i)
+		}
+	}
+	// Those closest to a key far away are, to the key, as near as if its space
+	// were a hundredth: half of them is enough.
+	target := key.Of([]byte("besieged"))
+	near := nearestOf(book, all, target)
+	for i := range near[:params.CrowdLeast] {
+		k := target
+		k[0] ^= uint64(i+1) << 40 // 1/2^24 of the key space apart
+		h, _ := book.Intern(&contact.Info{ID: contact.ID(fmt.Sprint("liar ", i)), Key: k})
+		near[i] = h
+	}
+	if !e.crowded(target, near) {
+		t.Error("ten accomplices next to a key are not noticed")
+	}
+	if e.crowded(target, near[:params.CrowdLeast-1]) {
+		t.Error("of fewer than CrowdLeast chance says too little")
+	}
+}
+
+var tableOfAll = table.Config{NoDiversity: true}
+
+// Who controls few IP groups cannot end a provide early.
+func TestAnEarlyEndNeedsPeersOfSeveralGroups(t *testing.T) {
+	of := func(groups, n int) (cs []*contact.Info) {
+		for i := range n {
+			cs = append(cs, contact.New(contact.ID(fmt.Sprint(i)), contact.Addr([]byte{4, 1, byte(i % groups), 0, byte(i), 6, 0, 1})))
+		}
+		return cs
+	}
+	for _, c := range []struct {
+		groups, stored, enough int
+		cfg                    table.Config
+		want                   bool
+	}{
+		{5, 10, 10, table.Config{}, true},
+		{4, 20, 10, table.Config{}, false},
+		{20, 9, 10, table.Config{}, false},
+		{20, 20, 0, table.Config{}, false},
+		{1, 10, 10, table.Config{NoDiversity: true}, true},
+	} {
+		e := New(Config{Table: c.cfg}, contact.New("self"), contact.NewBook(), 1)
+		if got := e.early(&storing{enough: c.enough, stored: of(c.groups, c.stored)}); got != c.want {
+			t.Errorf("%+v: %v", c, got)
+		}
+	}
+	local := make([]*contact.Info, 10)
+	for i := range local {
+		local[i] = contact.New(contact.ID(fmt.Sprint(i)), "\x04\x7f\x00\x00\x01\x06\x00\x01")
+	}
+	exempt := New(Config{Table: table.Config{ExemptLoopback: true}}, contact.New("self"), contact.NewBook(), 1)
+	strict := New(Config{}, contact.New("self"), contact.NewBook(), 1)
+	if s := (&storing{enough: 10, stored: local}); !exempt.early(s) || strict.early(s) {
+		t.Error("loopback counts as one place, unless it is exempt")
+	}
+}
