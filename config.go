@@ -71,6 +71,11 @@ type Config struct {
 	// fill the table: for networks that let no stranger in. Default: false.
 	OneSite bool
 
+	// ManualAdmission keeps everybody out of the routing table who was not
+	// admitted by Admit, at most params.MaxVouched peers. Lookups ask others all
+	// the same, as they hear of them. Default: whoever answers may enter.
+	ManualAdmission bool
+
 	// Resolver resolves the names in Seeds. Default: DNS of the system. It
 	// gets params.DNSDeadline and is abandoned if it takes longer.
 	Resolver Resolver
@@ -213,7 +218,7 @@ func (c Config) checked(self peer.ID) (Config, engine.Config, error) {
 		remembered = append(remembered, contactOf(info))
 	}
 	return c, engine.Config{
-		Seeds: seeds, Remembered: remembered, Paths: max(1, c.Paths),
+		Seeds: seeds, Remembered: remembered, Paths: max(1, c.Paths), Manual: c.ManualAdmission,
 		Table: table.Config{ExemptLoopback: c.AllowLoopback, NoDiversity: c.OneSite},
 	}, err
 }

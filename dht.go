@@ -324,7 +324,8 @@ func (d *DHT) NetworkSize() (int, error) {
 }
 
 // Admit vouches for a server: it enters the routing table without being asked,
-// if there is room for it. For tables that are known to be true.
+// if there is room for it. For tables that are known to be true, and for those
+// that are kept by hand (Config.ManualAdmission).
 func (d *DHT) Admit(info peer.AddrInfo) error {
 	if err := info.ID.Validate(); err != nil {
 		return badConfig("peer ID: %v", err)

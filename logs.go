@@ -1,6 +1,9 @@
 package waymark
 
-import "log/slog"
+import (
+	"log/slog"
+	"sync"
+)
 
 // logs hands lines to the caller's logger on a goroutine of its own: a log
 // handler is foreign code, which may block or call back, and the engine's
@@ -8,7 +11,10 @@ import "log/slog"
 type logs struct {
 	lines chan logLine
 	ended chan struct{}
-	lost  int // since the last line; the engine's goroutine is the only writer
+
+	mu     sync.Mutex
+	lost   int // since the last line
+	closed bool
 }
 
 type logLine struct {
@@ -30,8 +36,13 @@ func newLogs(to *slog.Logger) *logs {
 	return l
 }
 
-// line writes one line. Only the engine's goroutine may call it.
+// line writes one line, unless the node has ended.
 func (l *logs) line(text string, args ...any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return
+	}
 	if l.lost > 0 {
 		args = append(args, "lines_lost", l.lost)
 	}
@@ -43,6 +54,10 @@ func (l *logs) line(text string, args ...any) {
 	}
 }
 
-// close is for the engine's goroutine too; the channel it returns is closed
-// when the last line is written.
-func (l *logs) close() { close(l.lines) }
+// close ends the lines; ended is closed when the last one is written.
+func (l *logs) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed = true
+	close(l.lines)
+}

@@ -39,7 +39,7 @@ func (e *Engine) met(ev *Met) {
 	if e.memory.Doubtful(e.book.Info(h), e.now.Mono) {
 		wanted = ev.Called
 	}
-	if wanted && !e.tab.Has(h) {
+	if wanted && e.welcome(h) && !e.tab.Has(h) {
 		e.wantProbe(h)
 	}
 }
@@ -133,8 +133,18 @@ func (e *Engine) withdrawn(id contact.ID) {
 func (e *Engine) vouched(info *contact.Info) {
 	if info.ID != e.self.ID {
 		h, _ := e.book.Intern(info)
+		if e.cfg.Manual && len(e.vouchedFor) < params.MaxVouched {
+			e.vouchedFor[info.ID] = true
+		}
 		e.offer(h, 0, "vouched")
 	}
+}
+
+// welcome reports whether a contact may be in the table: anybody, or who was
+// vouched for if the table is kept by hand. Who leaves it for a failure may
+// come back.
+func (e *Engine) welcome(h contact.Handle) bool {
+	return !e.cfg.Manual || e.vouchedFor[e.book.Info(h).ID]
 }
 
 // startPing asks one peer once.

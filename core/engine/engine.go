@@ -27,6 +27,8 @@ type Config struct {
 	// Members is a table of the same node and book that is known to be true,
 	// which the engine takes over: for simulations. Default: an empty one.
 	Members *table.Table
+	// Manual keeps everybody out of the table who was not vouched for.
+	Manual bool
 	// Terse leaves out the facts about single requests, steps and changes of
 	// the table, which a simulation of many nodes has no use for.
 	Terse bool
@@ -75,7 +77,8 @@ type Engine struct {
 	joined     bool // somebody was connected once: the driver tells of connections
 	remembered past
 	spacing    spacing
-	refreshes  int // bootstraps that began with the table alone
+	vouchedFor map[contact.ID]bool // if the table is kept by hand: who may be in it
+	refreshes  int                 // bootstraps that began with the table alone
 
 	effects []Effect
 	nextEff int
@@ -98,7 +101,7 @@ func New(cfg Config, self *contact.Info, book *contact.Book, seed uint64) *Engin
 	e := &Engine{
 		cfg: cfg, self: self, book: book, tab: cfg.Members,
 		src: src, rng: rand.New(src), byID: make(map[OpID]*op), share: params.LookupSlots,
-		given: newlyGiven(),
+		given: newlyGiven(), vouchedFor: make(map[contact.ID]bool),
 	}
 	if e.tab == nil {
 		e.tab = table.New(self.Key, book, cfg.Table)
@@ -321,7 +324,7 @@ func (e *Engine) Clone() *Engine {
 	c.memory = e.memory.Clone()
 	c.linked, c.seeds = e.linked.clone(), slices.Clone(e.seeds)
 	c.effects, c.facts, c.heard = slices.Clone(e.effects), slices.Clone(e.facts), nil
-	c.admit = e.admit.clone()
+	c.admit, c.vouchedFor = e.admit.clone(), cloneMap(e.vouchedFor)
 	c.remembered.handles = slices.Clone(e.remembered.handles)
 	c.cloneOps(e)
 	return &c

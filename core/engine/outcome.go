@@ -144,6 +144,9 @@ func (e *Engine) verified(h contact.Handle, info *contact.Info) {
 
 // offer puts a contact that has proved to live into the table, if it has room.
 func (e *Engine) offer(h contact.Handle, rtt time.Duration, why string) {
+	if !e.welcome(h) {
+		return
+	}
 	v := e.tab.Offer(h, e.now.Mono, rtt)
 	if v.Left != 0 {
 		e.tableChanged(v.Left, false, "replaced")

@@ -13,6 +13,9 @@ const (
 	// MaxOrders caps what callers have sent and the engine has not looked at;
 	// a table of a whole large network can be vouched for in one go.
 	MaxOrders = 16 << 10
+	// MaxVouched caps the peers that a node whose table is kept by hand admits:
+	// more than a table has places for.
+	MaxVouched = 4096
 	// CancelGrace is how long a cancelled caller waits for what there was.
 	CancelGrace = 100 * time.Millisecond
 	// WakePause is the least that the driver sleeps when the engine wants to be
