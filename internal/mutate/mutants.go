@@ -176,12 +176,16 @@ var bootstraps = []mutant{
 	one("a low table ignored", "boot/supervisor.go", "	case v.Table < s.enough:\n", "	case v.Table < 0:\n"),
 	one("pauses count from the end of a try", "boot/supervisor.go", "rest := s.began.Add(", "rest := now.Add("),
 	one("false alarms stay as frequent", "boot/supervisor.go", "	s.alarms++\n", ""),
+	one("lost seeds are never tried", "boot/supervisor.go", "	if s.watchesSeeds() {\n		return mono.Earlier(s.Next(), s.seeds)\n	}\n", ""),
+	one("who has been found goes on waiting", "boot/supervisor.go", "	s.introduced(now, v)\n", ""),
 	one("an alarm asks no seeds", "boot/supervisor.go", "s.next, s.full, s.alone = next, true, true", "s.next, s.alone = next, true"),
 }
 
 var nodes = []mutant{
 	one("the last connection goes unnoticed", "engine/warm.go", "	}\n	e.lonely()\n", "	}\n"),
 	one("an outage of our own refreshes every bucket", "engine/walk.go", "&& e.memory.Down(e.now.Mono) {\n		near = nil", "&& false {\n		near = nil"),
+	one("who failed and calls is let alone", "engine/admission.go", "wanted = ev.Called", "wanted = false"),
+	one("others are told the old addresses", "engine/outcome.go", "		e.changed = e.changed || e.tab.Has(h)\n", ""),
 	one("an outcome settles nothing", "engine/op.go", "	a, ok := e.attempts.take(id)\n", "	a, ok := e.attempts.find(id)\n"),
 	one("places leak", "engine/op.go", "	e.uncommit(o)\n	r.Started", "	r.Started"),
 	one("a full queue refuses a bootstrap's steps", "engine/op.go", " && !o.indispensable()", ""),

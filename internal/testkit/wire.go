@@ -90,6 +90,8 @@ func (l *Lab) startWire(names wireNames) (*wire, error) {
 	if err := w.cmd.Start(); err != nil {
 		return nil, err
 	}
+	limit := time.AfterFunc(startTime, func() { w.cmd.Process.Kill() })
+	defer limit.Stop()
 	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil { // it says so when both are made
 		w.close()
 		return nil, fmt.Errorf("testkit: no cable: %s", w.errors.String())
