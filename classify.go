@@ -175,9 +175,18 @@ func addrFailure(err error) contact.Failure {
 	return contact.Reset
 }
 
+// ourLimits are what the resource manager of go-libp2p says when it is the
+// connections of an IP network that are too many or come too fast: words alone.
+var ourLimits = []string{"rate limit exceeded", "connections per ip limit exceeded"}
+
 // isOurLimit reports whether the machine ran out of something, a way out
-// included.
+// included, or this host allows no more.
 func isOurLimit(err error) bool {
+	for _, words := range ourLimits {
+		if strings.HasPrefix(err.Error(), words) {
+			return true
+		}
+	}
 	for _, limit := range []error{
 		syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.EADDRNOTAVAIL, syscall.ENETUNREACH, syscall.ENETDOWN,
 	} {
