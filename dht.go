@@ -42,6 +42,7 @@ type DHT struct {
 	shelf      *shelf
 	keeper     *keeper
 	replicator *replicator
+	schedule   *schedule
 	watch      *watcher
 	tags       *tags
 	logs       *logs
@@ -75,6 +76,7 @@ func New(h host.Host, cfg Config) (*DHT, error) {
 	d.shelf = newShelf(d)
 	d.keeper = newKeeper(d, lasting)
 	d.replicator = newReplicator(d)
+	d.schedule = newSchedule(d, lasting)
 	d.workers = newWorkers(d)
 	d.server = newServer(d)
 	if d.watch, err = newWatcher(d); err != nil {
@@ -90,6 +92,7 @@ func New(h host.Host, cfg Config) (*DHT, error) {
 	d.watch.start()
 	go d.keeper.loop()
 	go d.replicator.loop()
+	go d.schedule.loop()
 	return d, nil
 }
 
@@ -423,11 +426,13 @@ func (d *DHT) shut() error {
 	limit := time.NewTimer(params.CloseDeadline)
 	defer limit.Stop()
 	var left []error
-	select {
-	case <-d.keeper.stop(): // while there is an engine to ask
-	case <-limit.C:
-		limit.Reset(0)
-		left = append(left, errors.New("the store"))
+	for _, saved := range []<-chan struct{}{d.schedule.stop(), d.keeper.stop()} { // while there is an engine to ask
+		select {
+		case <-saved:
+		case <-limit.C:
+			limit.Reset(0)
+			left = append(left, errors.New("the store"))
+		}
 	}
 	d.mail.withdraw(engine.Shutdown{})
 	d.shelf.halt()

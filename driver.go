@@ -146,6 +146,8 @@ func (d *driver) notice(f engine.Fact) {
 		d.waiters.end(f.Op, engine.Result{Outcome: engine.Rejected, Started: now, Ended: now, Bound: now})
 	case engine.Eclipsed:
 		d.logs.line("peers crowd around a key: somebody may hide what is under it", "key", f.Target.Short(), "peers", len(f.Closest))
+	case engine.BecameReady:
+		d.schedule.stir()
 	case engine.HealthChanged:
 		if f.State == boot.Offline {
 			d.workers.doubt.raise()

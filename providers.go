@@ -3,6 +3,7 @@ package waymark
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/ipfs/go-cid"
@@ -57,9 +58,78 @@ func (d *DHT) provideHere(ctx context.Context, key []byte) error {
 	return d.shelf.add(ctx, key, d.self.Load())
 }
 
-// ProvideMany announces many keys, each as Provide does. It ends with the first error that has to do
-// with the caller, and otherwise with how many keys nobody took.
+// ProvideMany announces many keys. It ends with the first error that has to do
+// with the caller, and otherwise with how many keys nobody took: too few of the
+// closest, if they are so many that it goes by regions of the key space, which
+// costs as many lookups as there are regions (KAD-17). See StartProviding for
+// keys that are to be announced again and again.
 func (d *DHT) ProvideMany(ctx context.Context, keys []multihash.Multihash) error {
+	select {
+	case <-d.stopped:
+		return ErrClosed
+	default:
+	}
+	if d.sweeps(len(keys)) {
+		return d.provideSwept(ctx, keys)
+	}
+	return d.provideEach(ctx, keys)
+}
+
+// sweeps reports whether so many keys are better announced by regions: a region
+// takes one lookup for some 14 of its peers, so that the whole network takes
+// less lookups than keys do if there are more of them than a k-th of the peers.
+func (d *DHT) sweeps(keys int) bool {
+	n, err := d.NetworkSize()
+	return err == nil && keys > max(params.ProvideWidth, n/params.K)
+}
+
+// provideSwept announces keys region by region.
+func (d *DHT) provideSwept(ctx context.Context, keys []multihash.Multihash) error {
+	failed, last := 0, error(nil)
+	for part := range slices.Chunk(keys, params.ScheduleKeys) {
+		list := distinct(part)
+		for _, k := range list {
+			if len(k) == 0 || len(k) > params.MaxProviderKey {
+				return badConfig("a key of %d bytes; a multihash has 1 to %d", len(k), params.MaxProviderKey)
+			}
+		}
+		for some := range slices.Chunk(list, params.ScheduleChunk) {
+			if err := d.shelf.addAll(ctx, some, d.self.Load()); err != nil {
+				return err
+			}
+		}
+		provided, err := d.sweepMany(ctx, list)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if provided < len(list) {
+			failed, last = failed+len(list)-provided, err
+		}
+	}
+	if failed > 0 {
+		if last == nil {
+			last = ErrNotStored
+		}
+		return fmt.Errorf("%d of %d keys were not announced, the last: %w", failed, len(keys), last)
+	}
+	return nil
+}
+
+// distinct returns keys in their order, each once.
+func distinct(keys []multihash.Multihash) [][]byte {
+	seen := make(map[string]bool, len(keys))
+	list := make([][]byte, 0, len(keys))
+	for _, k := range keys {
+		if !seen[string(k)] {
+			seen[string(k)] = true
+			list = append(list, k)
+		}
+	}
+	return list
+}
+
+// provideEach announces keys one by one, some at a time.
+func (d *DHT) provideEach(ctx context.Context, keys []multihash.Multihash) error {
 	var (
 		wg     sync.WaitGroup
 		mu     sync.Mutex

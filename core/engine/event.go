@@ -78,6 +78,7 @@ type (
 		Key      []byte          // a multihash
 		To       []*contact.Info // as in StartPut
 		More     [][]byte        // further keys for the peers in To
+		Each     [][][]byte      // instead of Key and More: what each of To is told, one key at least
 		Enough   int             // as in StartPut
 		Deadline mono.Time
 		Paths    int

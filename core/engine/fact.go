@@ -8,6 +8,7 @@ import (
 	"github.com/waymark-dht/waymark/core/key"
 	"github.com/waymark-dht/waymark/core/mono"
 	"github.com/waymark-dht/waymark/core/record"
+	"github.com/waymark-dht/waymark/core/republish"
 )
 
 // Kind says what an operation is for.
@@ -260,6 +261,14 @@ type (
 		Size   int    // contacts in the table now
 	}
 )
+
+// Swept says how one region of the schedule was provided for.
+type Swept struct {
+	At mono.Time
+	republish.Swept
+}
+
+func (Swept) fact() {}
 
 func (OpStarted) fact()     {}
 func (RequestSent) fact()   {}

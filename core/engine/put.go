@@ -36,6 +36,12 @@ func (e *Engine) startProvide(ev StartProvide) {
 		return
 	}
 	s := o.put.to(o, e.handles(ev.To))
+	if len(ev.Each) == len(ev.To) {
+		s.each = make(map[contact.Handle][][]byte, len(s.todo))
+		for i, to := range ev.To {
+			s.each[e.book.Find(to.ID)] = ev.Each[i]
+		}
+	}
 	if len(ev.More) > 0 {
 		s.more = make(map[contact.Handle][][]byte, len(s.todo))
 		for _, h := range s.todo {

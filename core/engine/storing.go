@@ -5,6 +5,7 @@ import (
 
 	"github.com/waymark-dht/waymark/core/contact"
 	"github.com/waymark-dht/waymark/core/mono"
+	"github.com/waymark-dht/waymark/core/params"
 	"github.com/waymark-dht/waymark/core/record"
 )
 
@@ -16,6 +17,7 @@ type storing struct {
 	key    []byte
 	record *record.Record
 	more   map[contact.Handle][][]byte // AskAnnounce: each peer's further keys; nil if all get the same
+	each   map[contact.Handle][][]byte // AskAnnounce: each peer's keys, instead of key and more; or nil
 	todo   []contact.Handle            // held
 	flying []delivery
 	enough int // acknowledgements that end the operation; 0: all
@@ -87,6 +89,12 @@ func (e *Engine) deliver(o *op) {
 	h := s.todo[0]
 	s.todo = s.todo[1:]
 	_, hard := (*env)(e).Patience(h)
+	key, more := s.key, s.more[h]
+	if keys := s.each[h]; len(keys) > 0 {
+		// Twenty peers are told some ten KiB each at a time: our own link may
+		// be what takes long.
+		key, more, hard = keys[0], keys[1:], max(hard, params.HardSlow)
+	}
 	deadline := e.now.Mono.Add(hard)
 	cut := o.bound.Before(deadline)
 	deadline = mono.Earlier(deadline, o.bound)
@@ -96,7 +104,7 @@ func (e *Engine) deliver(o *op) {
 	o.stats.Requests++
 	info := e.book.Info(h)
 	e.effects = append(e.effects, Send{
-		Attempt: id, To: info, Ask: s.ask, Key: s.key, Record: s.record, More: s.more[h], Deadline: e.lead(deadline),
+		Attempt: id, To: info, Ask: s.ask, Key: key, Record: s.record, More: more, Deadline: e.lead(deadline),
 	})
 	if !e.cfg.Terse {
 		e.facts = append(e.facts, RequestSent{

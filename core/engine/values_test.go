@@ -380,3 +380,41 @@ func factsOf[F Fact](v *village) (facts []F) {
 	}
 	return facts
 }
+
+// Each of some peers is told keys of its own, in one request each.
+func TestProvideTellsEachPeerItsKeys(t *testing.T) {
+	v, _ := joined(t, 30)
+	told := map[contact.ID][]string{}
+	v.serve = func(eff Effect) Event {
+		q := eff.(Send)
+		if q.Ask == AskAnnounce {
+			for _, k := range append([][]byte{q.Key}, q.More...) {
+				told[q.To.ID] = append(told[q.To.ID], string(k))
+			}
+			if q.Deadline.Sub(v.now) < params.HardSlow/2 {
+				t.Errorf("a batch has %v", q.Deadline.Sub(v.now))
+			}
+		}
+		return Answered{Attempt: q.Attempt}
+	}
+	to := []*contact.Info{v.members[3], v.e.self, v.members[5], v.members[7]}
+	each := [][][]byte{{[]byte("a"), []byte("b")}, {[]byte("c")}, {[]byte("d")}, {[]byte("e"), []byte("f"), []byte("g")}}
+	v.step(StartProvide{Op: 7, Key: []byte("a"), To: to, Each: each})
+	v.run()
+	end := v.onlyEnd(KindProvide)
+	if end.Result.Outcome != Stored || len(end.Result.Stored) != 3 {
+		t.Fatalf("%+v", end.Result)
+	}
+	for i, p := range to {
+		var want []string
+		for _, k := range each[i] {
+			want = append(want, string(k))
+		}
+		if p == v.e.self {
+			want = nil
+		}
+		if !slices.Equal(told[p.ID], want) {
+			t.Errorf("%x was told %q, want %q", p.ID, told[p.ID], want)
+		}
+	}
+}

@@ -10,6 +10,9 @@ const (
 	ReprovideEvery = 22 * time.Hour
 	// ScheduleKeys caps the keys of a schedule: a million of them are some 90 MB.
 	ScheduleKeys = 1 << 20
+	// ScheduleChunk is how many keys are put into a schedule at a time: it is
+	// nobody else's for a few milliseconds meanwhile.
+	ScheduleChunk = 1 << 12
 	// ScheduleCell is how many keys are kept in one sorted stretch on average,
 	// at most: an insertion moves half of 4 KiB.
 	ScheduleCell = 128

@@ -1,0 +1,260 @@
+package waymark
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/multiformats/go-multihash"
+
+	"github.com/waymark-dht/waymark/core/params"
+	"github.com/waymark-dht/waymark/core/republish"
+	"github.com/waymark-dht/waymark/store"
+)
+
+// Schedule is where the schedule of what this node provides stands.
+type Schedule struct {
+	Keys    int           // that are provided again and again
+	Queued  int           // that are to be provided at once
+	Regions int           // parts of the key space that have keys
+	Due     int           // of them, those whose time has come and that wait for their turn
+	Running int           // and those that are being provided for
+	Lag     time.Duration // how long the one that is most overdue has waited
+	Next    time.Time     // when the next one's time comes, or came; zero if none waits
+}
+
+// StartProviding announces keys (multihashes of 1 to params.MaxProviderKey
+// bytes) to the peers closest to them, and again every params.ReprovideEvery
+// from then on, until StopProviding. Keys that are provided already are
+// announced at once only if force is set. It returns when the keys are in the
+// schedule, which a Config.Store keeps over a restart; announcing goes on in
+// the background, region by region (see [DHT.Schedule] and the Fact
+// engine.Swept). At most params.ScheduleKeys are possible; beyond them it is
+// ErrOverloaded, and none of the keys is taken. Any other error is the store's:
+// keys before those that it failed for are scheduled, and may be given again.
+func (d *DHT) StartProviding(force bool, keys ...multihash.Multihash) error {
+	return d.schedule.add(keys, func(part [][]byte) republish.Event { return republish.Start{Keys: part, Force: force} })
+}
+
+// ProvideOnce announces keys as StartProviding does, once. What could not be
+// announced is tried again until it is, or until Clear.
+func (d *DHT) ProvideOnce(keys ...multihash.Multihash) error {
+	return d.schedule.add(keys, func(part [][]byte) republish.Event { return republish.Once{Keys: part} })
+}
+
+// StopProviding announces keys no more. Peers that have stored this node as a
+// provider forget it when its record expires, after params.ProviderAge.
+func (d *DHT) StopProviding(keys ...multihash.Multihash) error {
+	for part := range slices.Chunk(keys, params.ScheduleChunk) {
+		if !d.schedule.step(republish.Stop{Keys: bytesOf(part)}) {
+			return ErrClosed
+		}
+	}
+	return d.schedule.save(d.schedule.ctx, params.StoreDeadline)
+}
+
+// Clear empties the queue of what is to be announced at once, and returns how
+// many keys were in it. Those that were started are announced when the time of
+// their region comes.
+func (d *DHT) Clear() int {
+	queued := d.Schedule().Queued
+	d.schedule.step(republish.Clear{})
+	return queued
+}
+
+// RefreshSchedule tries again now whatever failed or is overdue, without
+// waiting for its time.
+func (d *DHT) RefreshSchedule() error {
+	if !d.schedule.step(republish.Refresh{}) {
+		return ErrClosed
+	}
+	return nil
+}
+
+// Schedule returns where the schedule of what this node provides stands.
+func (d *DHT) Schedule() Schedule {
+	d.schedule.mu.Lock()
+	defer d.schedule.mu.Unlock()
+	s := d.schedule.machine.Status()
+	out := Schedule{Keys: s.Keys, Queued: s.Queued, Regions: s.Regions, Due: s.Due, Running: s.Running, Lag: s.Lag}
+	if s.Next > 0 {
+		out.Next = s.Next.Time()
+	}
+	return out
+}
+
+func bytesOf(keys []multihash.Multihash) [][]byte {
+	all := make([][]byte, len(keys))
+	for i, k := range keys {
+		all[i] = k
+	}
+	return all
+}
+
+// schedule is the sweeper of what this node provides again and again, and what
+// keeps it over a restart. KAD-17.
+type schedule struct {
+	*sweeper
+	lasting bool          // the store outlives the node
+	saving  chan struct{} // holds one: who reads or writes what is kept
+	unread  []int         // shards that are not read yet; whoever is saving may touch it
+	quit    chan struct{} // closed by stop
+	ended   chan struct{}
+	stirred chan struct{} // has room for one: the node is ready again
+}
+
+func newSchedule(d *DHT, lasting bool) *schedule {
+	s := &schedule{
+		sweeper: newSweeper(context.Background(), d, params.SweepWidth), lasting: lasting,
+		saving: make(chan struct{}, 1), quit: make(chan struct{}), ended: make(chan struct{}), stirred: make(chan struct{}, 1),
+	}
+	for n := 0; lasting && n < republish.Shards; n++ {
+		s.unread = append(s.unread, n)
+	}
+	return s
+}
+
+// add puts keys into the schedule: what this node provides it stores itself,
+// and the schedule is kept before the caller is told that all is well.
+func (s *schedule) add(keys []multihash.Multihash, event func([][]byte) republish.Event) error {
+	for _, k := range keys {
+		if len(k) == 0 || len(k) > params.MaxProviderKey {
+			return badConfig("a key of %d bytes; a multihash has 1 to %d", len(k), params.MaxProviderKey)
+		}
+	}
+	s.mu.Lock()
+	room := s.machine.Room()
+	s.mu.Unlock()
+	if len(keys) > room {
+		return fmt.Errorf("%w: of %d keys there is room for %d in the schedule, which has at most %d",
+			ErrOverloaded, len(keys), room, params.ScheduleKeys)
+	}
+	for part := range slices.Chunk(keys, params.ScheduleChunk) {
+		list := bytesOf(part)
+		if err := s.shelf.addAll(s.ctx, list, s.self.Load()); err != nil && s.ctx.Err() == nil {
+			return err
+		}
+		if !s.step(event(list)) {
+			return ErrClosed
+		}
+	}
+	return s.save(s.ctx, params.StoreDeadline)
+}
+
+// loop runs until stop.
+func (s *schedule) loop() {
+	defer close(s.ended)
+	s.complain("the schedule that was kept could not be read; it is tried again", s.save(s.ctx, params.StoreDeadline))
+	timer, save := time.NewTimer(s.pause()), time.NewTicker(params.SaveEvery)
+	defer timer.Stop()
+	defer save.Stop()
+	for {
+		select {
+		case <-s.news:
+		case <-timer.C:
+			s.step(republish.Tick{})
+		case <-s.stirred:
+			s.step(republish.Refresh{})
+		case <-save.C:
+			s.complain("the schedule could not be kept", s.save(s.ctx, params.StoreDeadline))
+		case <-s.quit:
+			<-s.sweeper.halt()
+			s.complain("the schedule could not be kept", s.save(context.Background(), params.CloseDeadline/4))
+			return
+		}
+		timer.Reset(s.pause())
+	}
+}
+
+// stir has the schedule try again at once. It never blocks.
+func (s *schedule) stir() {
+	select {
+	case s.stirred <- struct{}{}:
+	default:
+	}
+}
+
+// stop has the loop save once more and end.
+func (s *schedule) stop() <-chan struct{} {
+	close(s.quit)
+	return s.ended
+}
+
+func (s *schedule) complain(what string, err error) {
+	if err != nil && !errors.Is(err, context.Canceled) {
+		s.logs.line(what, "error", err.Error())
+	}
+}
+
+// save keeps what has changed, and before that reads what an earlier node has
+// kept, if that was not possible yet: what was not read is not written over.
+func (s *schedule) save(ctx context.Context, limit time.Duration) error {
+	if !s.lasting {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	select {
+	case s.saving <- struct{}{}:
+		defer func() { <-s.saving }()
+	case <-ctx.Done():
+		return fmt.Errorf("the schedule is not kept: %w", ctx.Err())
+	}
+	if err := s.recall(ctx); err != nil {
+		return fmt.Errorf("the schedule cannot be read: %w", err)
+	}
+	s.mu.Lock()
+	dirty := s.machine.Dirty()
+	s.mu.Unlock()
+	for _, n := range dirty {
+		if err := s.keep(ctx, n); err != nil {
+			return fmt.Errorf("the schedule is not kept: %w", err)
+		}
+	}
+	return nil
+}
+
+// shardBlob is the name under which a shard is kept.
+func shardBlob(n int) string { return fmt.Sprintf("provide-schedule-%02x", n) }
+
+// keep writes one shard.
+func (s *schedule) keep(ctx context.Context, n int) error {
+	s.mu.Lock()
+	data := s.machine.Encode(n)
+	s.mu.Unlock()
+	err := guarded(s.shelf, ctx, func(ctx context.Context) error { return s.shelf.store.PutBlob(ctx, shardBlob(n), data) })
+	if err != nil {
+		s.mu.Lock()
+		s.machine.Touch(n)
+		s.mu.Unlock()
+	}
+	return err
+}
+
+// recall reads the shards that were not read yet. One that is there and makes
+// no sense is as good as none, and is said.
+func (s *schedule) recall(ctx context.Context) error {
+	if len(s.unread) == 0 {
+		return nil
+	}
+	for len(s.unread) > 0 {
+		n := s.unread[0]
+		data, err := guard(s.shelf, ctx, func(ctx context.Context) ([]byte, error) { return s.shelf.store.Blob(ctx, shardBlob(n)) })
+		if err == nil {
+			s.mu.Lock()
+			err = s.machine.Restore(data)
+			s.mu.Unlock()
+		}
+		switch {
+		case errors.Is(err, republish.ErrKept), errors.Is(err, store.ErrCorrupt):
+			s.logs.line("a part of the schedule cannot be read; its keys have to be started again", "part", n, "error", err.Error())
+		case err != nil && !errors.Is(err, store.ErrNotFound):
+			return err
+		}
+		s.unread = s.unread[1:]
+	}
+	s.step(republish.Tick{})
+	return nil
+}

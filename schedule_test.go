@@ -1,0 +1,354 @@
+package waymark_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/multiformats/go-multihash"
+
+	"github.com/waymark-dht/waymark"
+	"github.com/waymark-dht/waymark/core/contact"
+	"github.com/waymark-dht/waymark/core/engine"
+	"github.com/waymark-dht/waymark/core/mono"
+	"github.com/waymark-dht/waymark/core/params"
+	"github.com/waymark-dht/waymark/core/record"
+	"github.com/waymark-dht/waymark/store"
+	"github.com/waymark-dht/waymark/store/memory"
+)
+
+// What Kubo asks of whoever provides for it.
+var _ interface {
+	StartProviding(force bool, keys ...multihash.Multihash) error
+	ProvideOnce(keys ...multihash.Multihash) error
+	Clear() int
+	RefreshSchedule() error
+	Close() error
+} = (*waymark.DHT)(nil)
+
+// contents are some multihashes.
+func contents(from, to int) (keys []multihash.Multihash) {
+	for i := from; i < to; i++ {
+		keys = append(keys, contentID(fmt.Sprint("content ", i)).Hash())
+	}
+	return keys
+}
+
+// shelves is servers each on a store that the test can look into.
+type shelves struct {
+	servers []*waymark.DHT
+	stores  []store.Store
+}
+
+func newShelves(w *world, n int) *shelves {
+	s := &shelves{}
+	for range n {
+		kept := memory.New(memory.Config{})
+		s.stores = append(s.stores, kept)
+		s.servers = append(s.servers, w.node(waymark.Config{Mode: waymark.ModeServer, Store: kept}))
+	}
+	introduce(w.T, s.servers)
+	return s
+}
+
+// holding counts the servers that have a record of a provider, which came
+// after a date.
+func (s *shelves) holding(t *testing.T, key multihash.Multihash, who peer.ID, since time.Time) (n int) {
+	t.Helper()
+	for _, st := range s.stores {
+		list, err := st.ProvidersOf(t.Context(), key, mono.WallOf(time.Now()), 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if slices.ContainsFunc(list, func(p record.Provider) bool {
+			return p.Peer.ID == contact.ID(who) && !p.Received.Time().Before(since)
+		}) {
+			n++
+		}
+	}
+	return n
+}
+
+func TestWhatIsStartedIsAnnouncedAtOnceAndInEachCycle(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		s := newShelves(w, 5)
+		d := w.node(waymark.Config{Seeds: seedsAt(t, s.servers[0])})
+		w.check(d.WaitReady(t.Context()))
+		facts := d.Facts(t.Context())
+		keys, began := contents(0, 30), time.Now()
+		w.check(d.StartProviding(false, keys...))
+		pass(time.Minute)
+		s.all(t, d, keys, began)
+		if n, batches := swept(facts); n != len(keys) || batches != 5 {
+			t.Errorf("%d keys were swept, in %d batches", n, batches)
+		}
+		if got := d.Schedule(); got.Keys != len(keys) || got.Queued != 0 || got.Next.Before(time.Now()) {
+			t.Errorf("%+v", got)
+		}
+		again := time.Now()
+		pass(params.ReprovideEvery + time.Minute)
+		s.all(t, d, keys, again)
+		w.check(d.StopProviding(keys...))
+		late := time.Now()
+		pass(params.ReprovideEvery + time.Minute)
+		if n := s.holding(t, keys[0], d.PeerID(), late); n != 0 {
+			t.Errorf("what was stopped was announced to %d", n)
+		}
+		if got := d.Schedule(); got != (waymark.Schedule{}) {
+			t.Errorf("%+v", got)
+		}
+		if d.Overdue() != 0 {
+			t.Errorf("%d overdue", d.Overdue())
+		}
+	})
+}
+
+// all holds each key to being on every server, of which there are few.
+func (s *shelves) all(t *testing.T, d *waymark.DHT, keys []multihash.Multihash, since time.Time) {
+	t.Helper()
+	for _, k := range keys {
+		if n := s.holding(t, k, d.PeerID(), since); n != len(s.servers) {
+			t.Errorf("%s is on %d servers", k, n)
+		}
+	}
+}
+
+// swept sums up the facts about regions that there are.
+func swept(facts <-chan waymark.Fact) (stored, batches int) {
+	for {
+		select {
+		case f := <-facts:
+			if s, is := f.(engine.Swept); is {
+				stored, batches = stored+s.Stored, batches+s.Told
+			}
+		default:
+			return stored, batches
+		}
+	}
+}
+
+// A node that was off for days has its schedule, and provides what is overdue
+// once it is back among others.
+func TestTheScheduleSurvivesARestart(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		s := newShelves(w, 4)
+		kept, h := memory.New(memory.Config{}), w.host()
+		first := w.nodeOn(h, waymark.Config{Mode: waymark.ModeClient, Store: kept, Seeds: seedsAt(t, s.servers[0])})
+		w.check(first.WaitReady(t.Context()))
+		keys := contents(0, 40)
+		w.check(first.StartProviding(false, keys[:20]...))
+		pass(time.Minute)
+		w.check(first.StartProviding(false, keys[20:]...)) // and closes amid that
+		w.check(first.ProvideOnce(contents(50, 60)...))
+		w.check(first.Close())
+		if err := first.StartProviding(false, keys...); !errors.Is(err, waymark.ErrClosed) {
+			t.Errorf("a closed node: %v", err)
+		}
+		pass(3 * 24 * time.Hour)
+		began := time.Now()
+		second := w.nodeOn(h, waymark.Config{Mode: waymark.ModeClient, Store: kept, Seeds: seedsAt(t, s.servers[0])})
+		pass(time.Second)
+		if got := second.Schedule(); got.Keys != 40 {
+			t.Errorf("%+v", got)
+		}
+		w.check(second.WaitReady(t.Context()))
+		pass(time.Minute)
+		s.all(t, second, append(keys, contents(50, 60)...), began)
+	})
+}
+
+// A node that knows nobody keeps what it is to provide, finds it itself, and
+// announces it when it has peers.
+func TestWhoIsAloneProvidesWhenThereIsSomebody(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		s := newShelves(w, 5)
+		d := w.node(waymark.Config{Mode: waymark.ModeClient})
+		keys := contents(0, 5)
+		w.check(d.StartProviding(false, keys...))
+		pass(2 * time.Hour)
+		if got := d.Schedule(); got.Queued != 5 || got.Running != 0 {
+			t.Errorf("%+v", got)
+		}
+		found, err := d.FindProviders(t.Context(), contentID("content 0"))
+		if len(found) != 1 || found[0].ID != d.PeerID() {
+			t.Errorf("%v, %v", found, err)
+		}
+		w.check(d.Admit(addrOf(s.servers[0].Host())))
+		_, err = d.RunBootstrap(t.Context())
+		w.check(err)
+		began := time.Now()
+		pass(time.Minute)
+		if n := s.holding(t, keys[0], d.PeerID(), time.Time{}); n != 5 {
+			t.Errorf("on %d servers %v after there are some", n, time.Since(began))
+		}
+	})
+}
+
+func TestClearEmptiesTheQueue(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		d := w.node(waymark.Config{})
+		w.check(d.StartProviding(false, contents(0, 3)...))
+		w.check(d.ProvideOnce(contents(2, 9)...))
+		if n := d.Clear(); n != 9 {
+			t.Errorf("%d keys", n)
+		}
+		if got := d.Schedule(); got.Keys != 3 || got.Queued != 0 {
+			t.Errorf("%+v", got)
+		}
+		if err := d.StartProviding(false, nil); !errors.Is(err, waymark.ErrBadConfig) {
+			t.Errorf("an empty key: %v", err)
+		}
+		if err := d.StartProviding(false, bytes.Repeat([]byte{1}, params.MaxProviderKey+1)); !errors.Is(err, waymark.ErrBadConfig) {
+			t.Errorf("a long key: %v", err)
+		}
+		w.check(d.Close())
+		if err := d.RefreshSchedule(); !errors.Is(err, waymark.ErrClosed) {
+			t.Errorf("a closed node: %v", err)
+		}
+	})
+}
+
+// fickle is a store whose blobs can be made to fail or to block.
+type fickle struct {
+	store.Store
+	broken, stuck atomic.Bool
+}
+
+func (f *fickle) Blob(ctx context.Context, name string) ([]byte, error) {
+	if err := f.moody(); err != nil {
+		return nil, err
+	}
+	return f.Store.Blob(ctx, name)
+}
+
+func (f *fickle) PutBlob(ctx context.Context, name string, data []byte) error {
+	if err := f.moody(); err != nil {
+		return err
+	}
+	return f.Store.PutBlob(ctx, name, data)
+}
+
+func (f *fickle) moody() error {
+	if f.stuck.Load() {
+		pass(time.Hour)
+	}
+	if f.broken.Load() {
+		return errors.New("the disk is on fire")
+	}
+	return nil
+}
+
+// A store that cannot be read at first loses nothing: what was not read is not
+// written over, and who is told that all is well can rely on it.
+func TestAStoreThatFailsLosesNothingOfTheSchedule(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		disk := &fickle{Store: memory.New(memory.Config{})}
+		first := w.node(waymark.Config{Store: disk})
+		w.check(first.StartProviding(false, contents(0, 100)...))
+		disk.broken.Store(true)
+		if err := first.StartProviding(false, contents(100, 110)...); err == nil {
+			t.Error("a schedule that could not be kept is said to be")
+		}
+		w.check(first.Close())
+		second := w.node(waymark.Config{Store: disk})
+		if err := second.StartProviding(false, contents(200, 300)...); err == nil {
+			t.Error("a schedule that could not be read is said to be kept")
+		}
+		disk.broken.Store(false)
+		w.check(second.StartProviding(false, contents(300, 310)...))
+		if got := second.Schedule(); got.Keys != 210 {
+			t.Errorf("%+v", got)
+		}
+		w.check(second.Close())
+		third := w.node(waymark.Config{Store: disk})
+		pass(time.Second)
+		if got := third.Schedule(); got.Keys != 210 {
+			t.Errorf("%+v", got)
+		}
+	})
+}
+
+func TestAStoreThatBlocksHoldsUpNoScheduleForLong(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		disk := &fickle{Store: memory.New(memory.Config{})}
+		disk.stuck.Store(true)
+		d := w.node(waymark.Config{Store: disk})
+		began := time.Now()
+		err := d.StartProviding(false, contents(0, 10)...)
+		if took := time.Since(began); err == nil || took > 2*params.StoreDeadline {
+			t.Errorf("%v after %v", err, took)
+		}
+		began = time.Now()
+		if err := d.Close(); err != nil || time.Since(began) > d.Bound(waymark.OpClose) {
+			t.Errorf("the end: %v after %v", err, time.Since(began))
+		}
+		pass(2 * time.Hour)
+	})
+}
+
+func TestAPartOfTheScheduleThatMakesNoSenseIsNone(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		kept := memory.New(memory.Config{})
+		first := w.node(waymark.Config{Store: kept})
+		w.check(first.StartProviding(false, contents(0, 500)...))
+		w.check(first.Close())
+		w.check(kept.PutBlob(t.Context(), "provide-schedule-00", []byte("nonsense")))
+		second := w.node(waymark.Config{Store: kept})
+		pass(time.Second)
+		if got := second.Schedule(); got.Keys < 480 || got.Keys == 500 {
+			t.Errorf("%+v", got)
+		}
+	})
+}
+
+// Many keys are announced with less lookups than there are keys, and the result
+// is honest.
+func TestManyKeysAreProvidedByRegions(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		s := newShelves(w, 40)
+		d := w.node(waymark.Config{Mode: waymark.ModeClient, Seeds: seedsAt(t, s.servers[0])})
+		w.check(d.WaitReady(t.Context()))
+		facts := d.Facts(t.Context())
+		keys, began := contents(0, 300), time.Now()
+		w.check(d.ProvideMany(t.Context(), append(keys, keys[0])))
+		took, lookups := time.Since(began), 0
+		for len(facts) > 0 {
+			if f, is := (<-facts).(engine.OpStarted); is && f.Kind == engine.KindLookup {
+				lookups++
+			}
+		}
+		if lookups == 0 || lookups > 12 {
+			t.Errorf("%d lookups", lookups)
+		}
+		t.Logf("%d lookups, %v", lookups, took)
+		for _, k := range keys {
+			if n := s.holding(t, k, d.PeerID(), time.Time{}); n != params.K {
+				t.Errorf("%s is on %d servers", k, n)
+			}
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := d.ProvideMany(ctx, keys); !errors.Is(err, context.Canceled) {
+			t.Errorf("cancelled: %v", err)
+		}
+		for _, server := range s.servers {
+			w.check(w.wire.BlackHole(server.Host().Addrs()[0]))
+			for _, c := range server.Host().Network().Conns() {
+				c.Close()
+			}
+		}
+		if err := d.ProvideMany(t.Context(), keys); err == nil {
+			t.Error("nobody is there, and all is well")
+		}
+		w.check(d.Close())
+		if err := d.ProvideMany(t.Context(), keys); !errors.Is(err, waymark.ErrClosed) {
+			t.Errorf("a closed node: %v", err)
+		}
+	})
+}
