@@ -97,10 +97,11 @@ func bytesOf(keys []multihash.Multihash) [][]byte {
 // keeps it over a restart. KAD-17.
 type schedule struct {
 	*sweeper
-	lasting bool          // the store outlives the node
-	saving  chan struct{} // holds one: who reads or writes what is kept
-	unread  []int         // shards that are not read yet; whoever is saving may touch it
-	quit    chan struct{} // closed by stop
+	lasting bool            // the store outlives the node
+	saving  chan struct{}   // holds one: who reads or writes what is kept
+	unread  []int           // shards that are not read yet; whoever is saving may touch it
+	quit    chan struct{}   // closed by stop
+	over    <-chan struct{} // closed when nothing is under way any more
 	ended   chan struct{}
 	stirred chan struct{} // has room for one: the node is ready again
 }
@@ -160,7 +161,7 @@ func (s *schedule) loop() {
 		case <-save.C:
 			s.complain("the schedule could not be kept", s.save(s.ctx, params.StoreDeadline))
 		case <-s.quit:
-			<-s.sweeper.halt()
+			<-s.over
 			s.complain("the schedule could not be kept", s.save(context.Background(), params.CloseDeadline/4))
 			return
 		}
@@ -176,8 +177,9 @@ func (s *schedule) stir() {
 	}
 }
 
-// stop has the loop save once more and end.
+// stop withdraws what is under way, and has the loop save once more and end.
 func (s *schedule) stop() <-chan struct{} {
+	s.over = s.halt()
 	close(s.quit)
 	return s.ended
 }
