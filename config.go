@@ -95,8 +95,14 @@ type Config struct {
 
 	// Validators say which values may be stored, by the namespace of their
 	// key: the v of /v/name. "pk" is built in; for "ipns" see validate/ipns.
-	// Keys of other namespaces are refused. Default: "pk" alone.
+	// One under the empty name is for every other key, whatever its form; if
+	// there is none, such keys are refused. Default: "pk" alone.
 	Validators map[string]Validator
+
+	// ValueAge is how long a value is served after it came, whatever it says
+	// itself. Default and limit: params.ValueAge, 48 hours, as all deployed
+	// servers have it.
+	ValueAge time.Duration
 
 	// Store keeps values and provider records, and what the node remembers of
 	// its network over a restart. It stays the caller's: close the node first,
@@ -139,8 +145,12 @@ type Approve struct {
 	// Request decides whether a peer's request is answered at all. What is its
 	// kind, as "FIND_NODE".
 	Request func(from peer.ID, what string, key []byte) error
-	// Admit decides whether a server that was met may enter the routing table.
+	// Admit decides whether a server that was met, or that answered, may enter
+	// the routing table. It must return at once.
 	Admit func(peer.AddrInfo) bool
+	// Query decides whether a peer that others named may be asked at all. It
+	// must return at once.
+	Query func(peer.AddrInfo) bool
 }
 
 // Mode says whether a node answers others' requests.
@@ -201,6 +211,9 @@ func (c Config) checked(self peer.ID) (Config, engine.Config, error) {
 	if c.ReplicateEvery == 0 {
 		c.ReplicateEvery = params.ReplicateEvery
 	}
+	if c.ValueAge == 0 {
+		c.ValueAge = params.ValueAge
+	}
 	c.Validators = withBuiltIn(c.Validators)
 	switch {
 	case c.Protocol[0] != '/':
@@ -211,6 +224,8 @@ func (c Config) checked(self peer.ID) (Config, engine.Config, error) {
 		return c, engine.Config{}, badConfig("%d paths; from 1 to %d are possible", c.Paths, params.MaxPaths)
 	case c.ReplicateEvery > 0 && c.ReplicateEvery < params.ReplicateLeast:
 		return c, engine.Config{}, badConfig("values stored again every %v; from %v on are possible, or a negative time for never", c.ReplicateEvery, params.ReplicateLeast)
+	case c.ValueAge < 0 || c.ValueAge > params.ValueAge:
+		return c, engine.Config{}, badConfig("values are served for %v; up to %v are possible", c.ValueAge, params.ValueAge)
 	case len(c.Seeds) > params.MaxSeeds:
 		return c, engine.Config{}, badConfig("%d seeds; at most %d are possible", len(c.Seeds), params.MaxSeeds)
 	}

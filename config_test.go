@@ -37,7 +37,7 @@ func addrs(t *testing.T, texts ...string) (out []ma.Multiaddr) {
 // what checked does with it, and of this list.
 func TestConfigIsCounted(t *testing.T) {
 	want := []string{
-		"Protocol", "Mode", "Seeds", "Remembered", "Paths", "AllowLoopback", "Addrs", "OneSite", "ManualAdmission", "Resolver", "DialWatch", "BlackHoles", "Validators", "Store", "ReplicateEvery", "Approve", "Logger",
+		"Protocol", "Mode", "Seeds", "Remembered", "Paths", "AllowLoopback", "Addrs", "OneSite", "ManualAdmission", "Resolver", "DialWatch", "BlackHoles", "Validators", "ValueAge", "Store", "ReplicateEvery", "Approve", "Logger",
 		"Seed", "Clock",
 	}
 	var got []string
@@ -69,6 +69,7 @@ func TestABadConfigSaysWhatIsWrong(t *testing.T) {
 		"seed without peer": {Seeds: addrs(t, "/ip4/127.0.0.1/tcp/4001")},
 		"too many seeds":    {Seeds: many},
 		"empty seed":        {Seeds: many[:1]},
+		"negative age":      {ValueAge: -time.Second},
 	} {
 		if _, _, err := c.checked("self"); !errors.Is(err, ErrBadConfig) || len(err.Error()) < 30 {
 			t.Errorf("%s: %v", name, err)

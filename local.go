@@ -38,7 +38,7 @@ type LocalProvider struct {
 func (d *DHT) LocalValues(ctx context.Context) iter.Seq2[LocalValue, error] {
 	return listed(d.shelf, ctx, d.shelf.store.AllValues, func(r record.Record) LocalValue {
 		return LocalValue{
-			Key: string(r.Key), Bytes: r.Value, Received: r.Received().Time(), Expires: r.Ends().Time(),
+			Key: string(r.Key), Bytes: r.Value, Received: r.Received().Time(), Expires: d.shelf.ends(&r).Time(),
 			From: peer.ID(r.From), Publisher: peer.ID(r.Publisher),
 		}
 	})

@@ -25,6 +25,7 @@ type shelf struct {
 	hooks Approve
 	keep  policy
 	self  peer.ID
+	age   time.Duration // how long a value is served
 	wall  func() mono.Wall
 	calls chan struct{}    // one for each call under way
 	taken func(key []byte) // hears of each value that is stored for the network
@@ -35,7 +36,7 @@ type shelf struct {
 func newShelf(d *DHT) *shelf {
 	s := &shelf{
 		store: d.cfg.Store, rules: d.cfg.Validators, hooks: d.cfg.Approve, keep: d.policy,
-		self: d.host.ID(), wall: func() mono.Wall { return d.time.now().Wall },
+		self: d.host.ID(), age: d.cfg.ValueAge, wall: func() mono.Wall { return d.time.now().Wall },
 		calls: make(chan struct{}, params.StoreCalls), taken: func(key []byte) { d.replicator.taken(key) },
 	}
 	s.base, s.halt = context.WithCancel(context.Background())
@@ -105,10 +106,16 @@ func (s *shelf) stored(ctx context.Context, key []byte) (*record.Record, error) 
 		return nil, nil
 	case err != nil:
 		return nil, err
-	case s.wall() > r.Ends():
+	case s.wall() > s.ends(&r):
 		return nil, nil
 	}
 	return &r, nil
+}
+
+// ends is when a record is not served any more: by its own time to live, or
+// because its owner keeps none for so long.
+func (s *shelf) ends(r *record.Record) mono.Wall {
+	return min(r.Ends(), r.Received()+mono.Wall(s.age))
 }
 
 // put stores a record that is valid, if what is there is not better. Its date
@@ -128,7 +135,7 @@ func (s *shelf) put(ctx context.Context, r record.Record) error {
 	}
 	r.Key, r.Value = slices.Clone(r.Key), slices.Clone(r.Value)
 	r.Arrive(s.wall(), have)
-	return guarded(s, ctx, func(ctx context.Context) error { return s.store.PutValue(ctx, r, r.Ends()) })
+	return guarded(s, ctx, func(ctx context.Context) error { return s.store.PutValue(ctx, r, s.ends(&r)) })
 }
 
 // providers returns who provides a key, those that said so last first.

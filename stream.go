@@ -3,6 +3,7 @@ package waymark
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -59,7 +60,8 @@ func (w *workers) exchange(a *attempt) engine.Event {
 // answered is the outcome of an answer: what the node's policy and the key's
 // validator leave of it.
 func (w *workers) answered(a *attempt, m wire.Message) engine.Event {
-	ev := engine.Answered{Attempt: a.id, From: w.verified(a), Closer: w.policy.contacts(contactsIn(m.Closer))}
+	ev := engine.Answered{Attempt: a.id, From: w.verified(a), Closer: w.approved(w.policy.contacts(contactsIn(m.Closer)))}
+	ev.Unwanted = !w.welcome(cmp.Or(ev.From, a.to))
 	switch {
 	case a.ask == engine.AskProviders:
 		for _, p := range contactsIn(m.Providers) {
@@ -75,6 +77,14 @@ func (w *workers) answered(a *attempt, m wire.Message) engine.Event {
 		}
 	}
 	return ev
+}
+
+// approved leaves out whom the owner does not want asked.
+func (w *workers) approved(cs []*contact.Info) []*contact.Info {
+	if ok := w.cfg.Approve.Query; ok != nil {
+		cs = slices.DeleteFunc(slices.Clone(cs), func(c *contact.Info) bool { return !ok(infoOf(c)) })
+	}
+	return cs
 }
 
 func contactsIn(list []wire.Peer) []*contact.Info {

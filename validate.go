@@ -36,7 +36,11 @@ func withBuiltIn(given map[string]Validator) rules {
 func (r rules) of(key []byte) (Validator, error) {
 	rest, slash := bytes.CutPrefix(key, []byte("/"))
 	namespace, name, deeper := bytes.Cut(rest, []byte("/"))
-	if !slash || !deeper || len(namespace) == 0 || len(name) == 0 {
+	formed := slash && deeper && len(namespace) > 0 && len(name) > 0
+	if other := r[""]; other != nil && len(key) > 0 && (!formed || r[string(namespace)] == nil) {
+		return other, nil
+	}
+	if !formed {
 		return nil, fmt.Errorf("%w: %s is not /namespace/name", ErrBadKey, readable(key))
 	}
 	v := r[string(namespace)]

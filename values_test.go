@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/ipfs/go-cid"
@@ -61,6 +62,7 @@ func town(w *world, n int) (servers []*waymark.DHT, client *waymark.DHT) {
 	for _, s := range servers {
 		w.check(client.Admit(addrOf(s.Host())))
 	}
+	synctest.Wait() // each takes note of the others
 	return servers, client
 }
 

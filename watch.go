@@ -123,8 +123,7 @@ func (w *watcher) identified(id peer.ID, addrs []ma.Multiaddr) {
 // met tells of a server, and of the connection by which it was met, if that is
 // known. One that others could not dial is of no use to them.
 func (w *watcher) met(id contact.ID, by network.Conn) {
-	c := w.known.with(id, w.proved(by))
-	if ok := w.cfg.Approve.Admit; c != nil && (ok == nil || ok(infoOf(c))) {
+	if c := w.known.with(id, w.proved(by)); c != nil && w.welcome(c) {
 		called := by != nil && by.Stat().Direction == network.DirInbound
 		w.mail.about(id, func(n *peerNews) { n.served, n.withdrawn, n.called = c, false, n.called || called })
 	}
@@ -137,6 +136,12 @@ func (d *DHT) proved(by network.Conn) []contact.Addr {
 		return nil
 	}
 	return d.policy.addrs(packed([]ma.Multiaddr{by.RemoteMultiaddr()}))
+}
+
+// welcome asks the owner whether a peer may enter the routing table.
+func (d *DHT) welcome(c *contact.Info) bool {
+	ok := d.cfg.Approve.Admit
+	return ok == nil || ok(infoOf(c))
 }
 
 // moved takes note of our own addresses.

@@ -43,8 +43,15 @@ func (w *world) host() host.Host {
 	if err != nil {
 		w.Fatal(err)
 	}
-	w.Cleanup(func() { h.Close() })
+	w.closes(h)
 	return h
+}
+
+// closes closes a host at the end of the story, when nothing is about to happen:
+// go-libp2p's swarm panics if it is closed in the instant in which the worker of
+// one of its dials starts.
+func (w *world) closes(h host.Host) {
+	w.Cleanup(func() { synctest.Wait(); h.Close() })
 }
 
 // node puts a node on the wire.
@@ -72,6 +79,7 @@ func (w *world) servers(n int) []*waymark.DHT {
 		nodes[i] = w.node(waymark.Config{Mode: waymark.ModeServer})
 	}
 	introduce(w.T, nodes)
+	synctest.Wait() // each takes note of the others
 	return nodes
 }
 

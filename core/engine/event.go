@@ -129,6 +129,7 @@ type (
 		Record    *record.Record
 		Refused   string
 		Providers []*contact.Info // the answer to AskProviders
+		Unwanted  bool            // the owner does not want who answered in the table
 	}
 
 	// Chosen is the outcome of a Choose: which of its values is the best, as

@@ -19,7 +19,7 @@ func (e *Engine) answered(ev *Answered) {
 		return
 	}
 	defer e.release(a)
-	e.lives(a, ev.From)
+	e.lives(a, ev)
 	o := a.op
 	if o == nil {
 		return // an admission probe: that it answered is all
@@ -110,9 +110,9 @@ func (e *Engine) intern(infos []*contact.Info) []lookup.Named {
 
 // lives records that a peer answered: its addresses, its speed, and that it
 // may be in the table.
-func (e *Engine) lives(a attempt, from *contact.Info) {
+func (e *Engine) lives(a attempt, ev *Answered) {
 	now := e.now.Mono
-	e.verified(a.peer, from)
+	e.verified(a.peer, ev.From)
 	info := e.book.Info(a.peer)
 	took := now.Sub(a.sent)
 	e.patience.Sample(a.warm, time.Duration(a.rtt), took)
@@ -126,7 +126,9 @@ func (e *Engine) lives(a attempt, from *contact.Info) {
 	if a.warm { // a cold attempt's time is mostly the dial
 		rtt = took
 	}
-	e.offer(a.peer, rtt, "answered")
+	if !ev.Unwanted {
+		e.offer(a.peer, rtt, "answered")
+	}
 }
 
 // verified takes the addresses of a peer that are known at first hand, in place

@@ -47,7 +47,9 @@ func (w *World) Host(opts ...libp2p.Option) host.Host {
 	if err != nil {
 		w.Fatal(err)
 	}
-	w.Cleanup(func() { h.Close() })
+	// go-libp2p's swarm panics if it is closed in the instant in which the
+	// worker of one of its dials starts.
+	w.Cleanup(func() { synctest.Wait(); h.Close() })
 	return h
 }
 
