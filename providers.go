@@ -200,8 +200,16 @@ func (d *DHT) FindProvidersAsync(ctx context.Context, c cid.Cid, count int) <-ch
 // returns when the search has ended: ErrNotFound means that the closest peers
 // were asked and know of none. Found must return at once.
 func (d *DHT) EachProvider(ctx context.Context, c cid.Cid, count int, found func(peer.AddrInfo)) error {
+	_, err := d.SearchProviders(ctx, c, count, found)
+	return err
+}
+
+// SearchProviders is EachProvider that says why it ended, also where some were
+// found: engine.Found if there were enough of them, engine.PartialDeadline if
+// there may be more.
+func (d *DHT) SearchProviders(ctx context.Context, c cid.Cid, count int, found func(peer.AddrInfo)) (Outcome, error) {
 	if !c.Defined() || count < 0 {
-		return badConfig("%d providers of the CID %s", count, c)
+		return 0, badConfig("%d providers of the CID %s", count, c)
 	}
 	key := []byte(c.Hash())
 	if count == 0 {
@@ -219,7 +227,7 @@ func (d *DHT) EachProvider(ctx context.Context, c cid.Cid, count int, found func
 		tell(p.Peer)
 	}
 	if len(seen) >= count {
-		return nil
+		return engine.Found, nil
 	}
 	publish, done := d.queryEvents(ctx)
 	defer done()
@@ -240,11 +248,11 @@ func (d *DHT) EachProvider(ctx context.Context, c cid.Cid, count int, found func
 	})
 	switch {
 	case err != nil:
-		return err
+		return r.Outcome, err
 	case len(seen) > 0:
-		return nil
+		return r.Outcome, nil
 	case r.Outcome == engine.NotFound:
-		return ErrNotFound
+		return r.Outcome, ErrNotFound
 	}
-	return failure(r.Outcome, 0)
+	return r.Outcome, failure(r.Outcome, 0)
 }

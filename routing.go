@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/crypto"
+	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/routing"
 	ma "github.com/multiformats/go-multiaddr"
@@ -101,6 +102,9 @@ func (d *DHT) queryEvents(ctx context.Context) (publish func(engine.Fact), done 
 		defer cancel()
 		for e := range events {
 			routing.PublishQueryEvent(ctx, e)
+			if e.Type == routing.SendingQuery && d.host.Network().Connectedness(e.ID) != network.Connected {
+				routing.PublishQueryEvent(ctx, &routing.QueryEvent{ID: e.ID, Type: routing.DialingPeer})
+			}
 		}
 	}()
 	var once sync.Once
@@ -123,6 +127,9 @@ func (d *DHT) queryEvents(ctx context.Context) (publish func(engine.Fact), done 
 func queryEvent(f engine.Fact) *routing.QueryEvent {
 	switch f := f.(type) {
 	case engine.RequestSent:
+		if f.Ask == engine.AskStore {
+			return &routing.QueryEvent{ID: peer.ID(f.Peer.ID), Type: routing.Value}
+		}
 		return &routing.QueryEvent{ID: peer.ID(f.Peer.ID), Type: routing.SendingQuery}
 	case engine.RequestEnded:
 		if f.Failure == contact.None {

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/routing"
 
@@ -206,6 +207,39 @@ func TestARefreshSendsOneResultAndCloses(t *testing.T) {
 		}
 		if _, err := lonely.NetworkSize(); !errors.Is(err, waymark.ErrNotReady) {
 			t.Errorf("the size of nothing: %v", err)
+		}
+	})
+}
+
+// TestQueryEventsSayWhatThoseOfOthersSay: Kubo prints them.
+func TestQueryEventsSayWhatThoseOfOthersSay(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		_, client := town(w, 25)
+		for range 20 {
+			w.check(client.Admit(addrOf(w.peer(func(s network.Stream) { s.Reset() }))))
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		ctx, events := routing.RegisterForQueryEvents(ctx)
+		counts := make(map[routing.QueryEventType]int)
+		read := make(chan struct{})
+		go func() {
+			defer close(read)
+			for e := range events {
+				if counts[e.Type]++; e.ID == "" {
+					t.Errorf("%v is about nobody", e.Type)
+				}
+			}
+		}()
+		w.check(client.PutValue(ctx, "/v/a", []byte("1:one")))
+		pass(params.CancelGrace)
+		cancel()
+		<-read
+		for _, kind := range []routing.QueryEventType{
+			routing.SendingQuery, routing.PeerResponse, routing.QueryError, routing.DialingPeer, routing.Value,
+		} {
+			if counts[kind] == 0 {
+				t.Errorf("there is none of kind %d: %v", kind, counts)
+			}
 		}
 	})
 }

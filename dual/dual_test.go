@@ -17,6 +17,7 @@ import (
 	"github.com/multiformats/go-multihash"
 
 	"github.com/waymark-dht/waymark"
+	"github.com/waymark-dht/waymark/core/engine"
 	"github.com/waymark-dht/waymark/core/params"
 	"github.com/waymark-dht/waymark/dual"
 	"github.com/waymark-dht/waymark/internal/testkit"
@@ -371,4 +372,36 @@ func TestTheDefaultFiltersTellTheWorldFromTheLAN(t *testing.T) {
 			t.Errorf("%s: %v", text, got)
 		}
 	}
+}
+
+func TestASearchOfBothNetworksSaysWhyItEnded(t *testing.T) {
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		c := newTown(w, 5, 5)
+		w.Check(c.wan[1].Provide(t.Context(), testkit.CID("x"), true))
+		w.Check(c.lan[1].Provide(t.Context(), testkit.CID("x"), true))
+		for _, want := range []struct {
+			text         string
+			count, found int
+			outcome      waymark.Outcome
+			err          error
+		}{
+			{"x", 0, 2, engine.Found, nil},
+			{"x", 1, 1, engine.Found, nil},
+			{"none", 0, 0, engine.NotFound, waymark.ErrNotFound},
+		} {
+			n := 0
+			o, err := c.both.SearchProviders(t.Context(), testkit.CID(want.text), want.count, func(peer.AddrInfo) { n++ })
+			if n != want.found || o != want.outcome || !errors.Is(err, want.err) {
+				t.Errorf("%s, %d of them: %d found, %v, %v", want.text, want.count, n, o, err)
+			}
+		}
+		if r, err := c.both.Lookup(t.Context(), "key"); err != nil || len(r.Peers) != 5 || len(r.Peers[0].Addrs) == 0 {
+			t.Errorf("%+v, %v", r, err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := c.both.SearchProviders(ctx, testkit.CID("x"), 0, func(peer.AddrInfo) {}); !errors.Is(err, context.Canceled) {
+			t.Errorf("cancelled: %v", err)
+		}
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/ipfs/go-cid"
@@ -14,6 +15,7 @@ import (
 	"github.com/multiformats/go-multihash"
 
 	"github.com/waymark-dht/waymark"
+	"github.com/waymark-dht/waymark/core/engine"
 	"github.com/waymark-dht/waymark/core/params"
 )
 
@@ -200,6 +202,43 @@ func (d *DHT) FindProviders(ctx context.Context, c cid.Cid) ([]peer.AddrInfo, er
 	return all, nil
 }
 
+// SearchProviders calls found with who provides what a CID names in either
+// network, each peer once, as they are found, until count of them are; 0 is
+// params.MaxProvidersFound. It returns why it ended: engine.PartialDeadline if
+// either network may have more. Found must return at once.
+func (d *DHT) SearchProviders(ctx context.Context, c cid.Cid, count int, found func(peer.AddrInfo)) (waymark.Outcome, error) {
+	most := count
+	if count == 0 {
+		most = params.MaxProvidersFound
+	}
+	ctx, enough := context.WithCancel(ctx)
+	defer enough()
+	var mu sync.Mutex
+	seen := make(map[peer.ID]bool)
+	wan, lan := both(ctx, d, func(ctx context.Context, n *waymark.DHT) (waymark.Outcome, error) {
+		return n.SearchProviders(ctx, c, count, func(p peer.AddrInfo) {
+			mu.Lock()
+			defer mu.Unlock()
+			if seen[p.ID] || len(seen) == most {
+				return
+			}
+			seen[p.ID] = true
+			if found(p); len(seen) == most {
+				enough()
+			}
+		})
+	})
+	switch {
+	case len(seen) > 0 && len(seen) == most:
+		return engine.Found, nil
+	case wan.err != nil && lan.err != nil:
+		return wan.got, neither(wan.err, lan.err)
+	case wan.err == nil && lan.err == nil && lan.got == engine.PartialDeadline, wan.err != nil:
+		return lan.got, nil
+	}
+	return wan.got, nil
+}
+
 // FindPeer returns the addresses of a peer that either network knows. Once one
 // has found it the other has params.DualGrace to add what it knows.
 func (d *DHT) FindPeer(ctx context.Context, id peer.ID) (peer.AddrInfo, error) {
@@ -251,6 +290,13 @@ func (d *DHT) GetClosestPeers(ctx context.Context, key string) ([]peer.ID, error
 	one, _, name := d.main()
 	ids, err := one.GetClosestPeers(ctx, key)
 	return ids, said(name, err)
+}
+
+// Lookup is GetClosestPeers with addresses and the reason why it ended.
+func (d *DHT) Lookup(ctx context.Context, key string) (waymark.Result, error) {
+	one, _, name := d.main()
+	r, err := one.Lookup(ctx, key)
+	return r, said(name, err)
 }
 
 // Bound returns the time within which a call of the given kind ends: both

@@ -67,7 +67,7 @@ var Rooms = []Room{
 	{Path: "store/*", Uses: []string{"core/*", "store"}},
 	{Path: "validate/ipns", Uses: []string{"."}, Others: boxo},
 	{Path: "validate/unsigned"},
-	{Path: "dual", Uses: []string{".", "core/params"}, Others: libp2p},
+	{Path: "dual", Uses: []string{".", "core/engine", "core/params"}, Others: libp2p},
 	{Path: "crawl", Uses: []string{"core/*"}},
 	{Path: "fulltable", Uses: []string{".", "core/*", "crawl"}, Others: libp2p},
 	{Path: "delegated", Uses: []string{"."}, Others: slices.Concat(libp2p, boxo)},
