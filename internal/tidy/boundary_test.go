@@ -33,9 +33,11 @@ func TestTheLibraryReachesNothingForeign(t *testing.T) {
 func TestTheCommandReachesNoOtherDHT(t *testing.T) {
 	needs(t, "cmd/waymark/*.go")
 	others := []string{"github.com/libp2p/go-libp2p-kad-dht", "github.com/libp2p/go-libp2p-kbucket", "testing"}
-	for _, dep := range dependencies(t, "./cmd/waymark") {
-		if within(dep, others) {
-			t.Errorf("the command reaches %s; see: go list -deps ./cmd/waymark", dep)
+	for _, room := range []string{"./cmd/waymark", "./compat", "./dual", "./delegated"} {
+		for _, dep := range dependencies(t, room) {
+			if within(dep, others) {
+				t.Errorf("%s reaches %s; see: go list -deps %s", room, dep, room)
+			}
 		}
 	}
 }
