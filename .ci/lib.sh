@@ -162,10 +162,11 @@ hosts() {
 	fi
 }
 
-# interop tries Waymark beside the strangers whose packages are to be had. Their
-# programs are built first, which takes some five minutes the first time.
+# interop runs boxo's programs on Waymark, and then tries it beside the strangers
+# whose packages are to be had. Their programs are built first, which takes some
+# five minutes the first time.
 interop() {
-	(cd interop && go vet ./...) && interop/run "$@"
+	(cd interop && go vet ./... && go test -count=1 ./...) && interop/run "$@"
 }
 
 # records stores and finds values and providers on real hosts, so many of each.
