@@ -1,7 +1,3 @@
-// Package testkit is what the tests of several rooms share: a world of hosts on one wire, in virtual time.
-//
-// It may not know what any test is about, and nothing that ships may know it.
-// Start reading at [InBubble].
 package testkit
 
 import (
