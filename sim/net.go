@@ -44,13 +44,16 @@ type request struct {
 }
 
 // send carries out a Send: it decides when, and whether, it arrives.
-func (w *World) send(a *actor, s engine.Send) {
+func (w *World) send(a *actor, s *engine.Send) {
 	ref := w.newRequest()
 	r := &w.requests[ref]
 	peer := w.index(s.To)
 	*r = request{
-		target: key.Of(s.Key), attempt: s.Attempt, sent: w.now, deadline: a.world(s.Deadline),
+		target: s.Target, attempt: s.Attempt, sent: w.now, deadline: a.world(s.Deadline),
 		asker: a.n, peer: peer, cold: !a.conns.has(peer), ask: s.Ask,
+	}
+	if r.target == (key.Key{}) {
+		r.target = key.Of(s.Key)
 	}
 	if s.Ask != engine.AskPeers {
 		r.item = w.shelves.item(s.Key, s.Record)

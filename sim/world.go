@@ -91,6 +91,7 @@ func (a *actor) world(at mono.Time) mono.Time { return at.Add(a.slept) }
 func NewWorld(opt Options) *World {
 	w := &World{opt: opt, rnd: newStreams(opt.Seed), book: contact.NewBook(), truthStale: true}
 	w.book.Pin()
+	w.opt.Engine.Scratch = new(engine.Scratch)
 	w.nodes = make([]node, 0, opt.Nodes)
 	for len(w.nodes) < opt.Nodes {
 		w.settle()
@@ -238,7 +239,7 @@ func (w *World) step(a *actor, ev engine.Event) {
 	a.engine.Step(now, ev)
 	for eff, ok := a.engine.Next(); ok; eff, ok = a.engine.Next() {
 		switch eff := eff.(type) {
-		case engine.Send:
+		case *engine.Send:
 			w.send(a, eff)
 		case engine.Abort:
 			w.abort(a, eff.Attempt)

@@ -78,8 +78,8 @@ func (e *Engine) startProbes() {
 		deadline := e.now.Mono.Add(hard)
 		id := e.dispatch(attempt{peer: h})
 		e.admit.open = append(e.admit.open, probing{id, deadline})
-		e.effects = append(e.effects, Send{
-			Attempt: id, To: e.book.Info(h), Key: []byte(e.self.ID), Deadline: e.lead(deadline),
+		e.send(Send{
+			Attempt: id, To: e.book.Info(h), Key: []byte(e.self.ID), Target: e.self.Key, Deadline: e.lead(deadline),
 			Seed: slices.Contains(e.seeds, h),
 		})
 		e.book.Drop(h) // the attempt holds it now
@@ -167,7 +167,7 @@ func (e *Engine) startPing(ev StartPing) {
 		preimage = []byte(e.self.ID)
 	}
 	o.ask = ev.Ask
-	e.effects = append(e.effects, Send{
+	e.send(Send{
 		Attempt: id, To: info, Ask: ev.Ask, Key: preimage, Deadline: e.lead(o.bound), Seed: !ev.Apart,
 	})
 	e.facts = append(e.facts, RequestSent{

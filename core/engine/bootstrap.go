@@ -118,8 +118,8 @@ func (e *Engine) drivePlan(o *op, ev boot.Event) {
 func (e *Engine) probeSeed(o *op, a boot.Action) {
 	id := e.dispatch(attempt{op: o, local: uint32(a.Attempt), peer: a.Peer, cut: a.Cut})
 	info := e.book.Info(a.Peer)
-	e.effects = append(e.effects, Send{
-		Attempt: id, To: info, Key: []byte(e.self.ID), Deadline: e.lead(a.Deadline), Seed: true,
+	e.send(Send{
+		Attempt: id, To: info, Key: []byte(e.self.ID), Target: e.self.Key, Deadline: e.lead(a.Deadline), Seed: true,
 	})
 	if !e.cfg.Terse {
 		e.facts = append(e.facts, RequestSent{

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"github.com/waymark-dht/waymark/core/contact"
+	"github.com/waymark-dht/waymark/core/key"
 	"github.com/waymark-dht/waymark/core/mono"
 	"github.com/waymark-dht/waymark/core/record"
 )
@@ -42,6 +43,7 @@ type (
 		To       *contact.Info
 		Ask      Ask
 		Key      []byte         // the key field of the request; not to be changed
+		Target   key.Key        // its place in the key space; zero if the engine has not worked it out
 		Record   *record.Record // AskStore only; not to be changed
 		More     [][]byte       // AskAnnounce only: further keys, announced on the same stream
 		Deadline mono.Time

@@ -29,6 +29,9 @@ type Config struct {
 	Members *table.Table
 	// Manual keeps everybody out of the table who was not vouched for.
 	Manual bool
+	// Scratch is shared by the engines of one owner, which then are told
+	// requests by pointer (*Send), good until the next step. Default: its own.
+	Scratch *Scratch
 	// Terse leaves out the facts about single requests, steps and changes of
 	// the table, which a simulation of many nodes has no use for.
 	Terse bool
@@ -47,45 +50,40 @@ type Seed struct {
 // Whatever it has asked for is in attempts, each with an owner, and each
 // operation is in ops, with a bound: what is in neither does not exist.
 type Engine struct {
-	cfg  Config
-	self *contact.Info
-	book *contact.Book
-	tab  *table.Table
-	src  *rand.PCG
-	rng  *rand.Rand
-	now  mono.Now
-
-	patience lookup.Patience
-	given    [2]time.Duration // the longest hard deadline of requests under way, cold and warm
-	memory   lookup.Memory
-	linked   warmth
-	seeds    []contact.Handle // the seeds that are contacts, held
-
+	// First what every step reads, close together.
+	closed  bool
+	changed bool // the table, since the last Publish
+	shares  bool // the scratch is others' too
+	joined  bool // somebody was connected once: the driver tells of connections
+	told    boot.State
+	*Scratch
+	now       mono.Now
+	self      *contact.Info
+	book      *contact.Book
+	tab       *table.Table
 	ops       []*op // running and queued, in the order in which they were started
-	byID      map[OpID]*op
 	queued    []*op // of them, those that wait for a place, the first come first
-	committed int   // places that running operations use or are granted
-	share     int   // requests in flight that one operation is granted now
-	children  OpID
+	attempts  ledger
+	admit     admission
+	super     boot.Supervisor
+	linked    warmth
+	last      AttemptID
+	committed int // places that running operations use or are granted
+	share     int // requests in flight that one operation is granted now
+	memory    lookup.Memory
+	patience  lookup.Patience
+	given     [2]time.Duration // the longest hard deadline of requests under way, cold and warm
 
-	attempts ledger
-	last     AttemptID
-	admit    admission
-
-	super      boot.Supervisor
-	told       boot.State
-	joined     bool // somebody was connected once: the driver tells of connections
+	cfg        Config
+	src        *rand.PCG
+	rng        *rand.Rand
+	seeds      []contact.Handle // the seeds that are contacts, held
+	byID       map[OpID]*op
+	children   OpID
 	remembered past
 	spacing    spacing
 	vouchedFor map[contact.ID]bool // if the table is kept by hand: who may be in it
 	refreshes  int                 // bootstraps that began with the table alone
-
-	effects []Effect
-	nextEff int
-	facts   []Fact
-	heard   []lookup.Named // scratch: the peers of the answer that is being told
-	changed bool           // the table, since the last Publish
-	closed  bool
 }
 
 // New returns an engine for the node self. All contacts live in book; all its
@@ -101,7 +99,10 @@ func New(cfg Config, self *contact.Info, book *contact.Book, seed uint64) *Engin
 	e := &Engine{
 		cfg: cfg, self: self, book: book, tab: cfg.Members,
 		src: src, rng: rand.New(src), byID: make(map[OpID]*op), share: params.LookupSlots,
-		given: newlyGiven(), vouchedFor: make(map[contact.ID]bool),
+		given: newlyGiven(), vouchedFor: make(map[contact.ID]bool), Scratch: cfg.Scratch, shares: cfg.Scratch != nil,
+	}
+	if !e.shares {
+		e.Scratch = new(Scratch)
 	}
 	if e.tab == nil {
 		e.tab = table.New(self.Key, book, cfg.Table)
@@ -236,7 +237,7 @@ func (e *Engine) due() (due []*op) {
 func (e *Engine) Next() (Effect, bool) {
 	if e.nextEff == len(e.effects) {
 		clear(e.effects)
-		e.effects, e.nextEff = e.effects[:0], 0
+		e.effects, e.sends, e.nextEff = e.effects[:0], e.sends[:0], 0
 		return nil, false
 	}
 	e.nextEff++
@@ -323,7 +324,7 @@ func (e *Engine) Clone() *Engine {
 	c.tab = e.tab.Clone(c.book)
 	c.memory = e.memory.Clone()
 	c.linked, c.seeds = e.linked.clone(), slices.Clone(e.seeds)
-	c.effects, c.facts, c.heard = slices.Clone(e.effects), slices.Clone(e.facts), nil
+	c.Scratch, c.shares = e.Scratch.clone(), false
 	c.admit, c.vouchedFor = e.admit.clone(), cloneMap(e.vouchedFor)
 	c.remembered.handles = slices.Clone(e.remembered.handles)
 	c.cloneOps(e)

@@ -103,7 +103,7 @@ func (e *Engine) deliver(o *op) {
 	s.flying = append(s.flying, delivery{id, deadline, cut})
 	o.stats.Requests++
 	info := e.book.Info(h)
-	e.effects = append(e.effects, Send{
+	e.send(Send{
 		Attempt: id, To: info, Ask: s.ask, Key: key, Record: s.record, More: more, Deadline: e.lead(deadline),
 	})
 	if !e.cfg.Terse {

@@ -164,12 +164,12 @@ func (e *Engine) holdNew(o *op, n int) {
 func (e *Engine) ask(o *op, a lookup.Action) {
 	id := e.dispatch(attempt{op: o, local: uint32(a.Attempt), peer: a.Peer, cut: a.Cut})
 	info := e.book.Info(a.Peer)
-	preimage, what := o.preimage, o.ask
+	preimage, target, what := o.preimage, o.target, o.ask
 	if a.Bits != key.Bits { // a region probe: the key is one of no value, drawn to lie there
 		p := key.Preimage(a.Target, a.Bits, e.rng.Uint32())
-		preimage, what = p[:], AskPeers
+		preimage, target, what = p[:], key.Key{}, AskPeers
 	}
-	e.effects = append(e.effects, Send{Attempt: id, To: info, Ask: what, Key: preimage, Deadline: e.lead(a.Deadline)})
+	e.send(Send{Attempt: id, To: info, Ask: what, Key: preimage, Target: target, Deadline: e.lead(a.Deadline)})
 	if e.cfg.Terse {
 		return
 	}
