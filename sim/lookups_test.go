@@ -2,6 +2,7 @@ package sim
 
 import (
 	"reflect"
+	"strconv"
 	"testing"
 	"time"
 )
@@ -13,16 +14,19 @@ func faulty(seed uint64) Options {
 
 func TestTwentySeedsOfAFaultyWorld(t *testing.T) {
 	for seed := range uint64(20) {
-		r, err := Lookups(faulty(seed))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if r.Lookups != 20 || r.Stalled != 0 || r.Overdue != 0 {
-			t.Fatalf("seed %d: %+v", seed, r)
-		}
-		if r.Recall < .97 {
-			t.Errorf("seed %d: recall %.3f; repeat with: %s", seed, r.Recall, faulty(seed).Command())
-		}
+		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
+			t.Parallel() // worlds share nothing
+			r, err := Lookups(faulty(seed))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.Lookups != 20 || r.Stalled != 0 || r.Overdue != 0 {
+				t.Fatalf("%+v", r)
+			}
+			if r.Recall < .97 {
+				t.Errorf("recall %.3f; repeat with: %s", r.Recall, faulty(seed).Command())
+			}
+		})
 	}
 }
 

@@ -125,3 +125,26 @@ func FuzzGroup(f *testing.F) {
 		}
 	})
 }
+
+// A pinned book knows the very Info that it took, and no other of the same peer.
+func TestAPinnedBookKnowsWhatItTook(t *testing.T) {
+	first, second, plain := NewBook(), NewBook(), NewBook()
+	first.Pin()
+	second.Pin()
+	for i := range 5 {
+		first.Intern(New(ID(rune('p' + i))))
+	}
+	info := New("a", "addr")
+	h, _ := first.Intern(info)
+	if again, fresh := first.Intern(info); again != h || fresh != 0 {
+		t.Errorf("%d and %d fresh, want %d and none", again, fresh, h)
+	}
+	if other, fresh := first.Intern(New("a", "another")); other != h || fresh != 1 {
+		t.Errorf("another Info: %d and %d fresh, want %d and one", other, fresh, h)
+	}
+	for _, b := range []*Book{second, plain} { // which it names nothing in
+		if got, fresh := b.Intern(info); b.Info(got).ID != "a" || got != 1 || fresh != 1 {
+			t.Errorf("in another book: %d and %d fresh", got, fresh)
+		}
+	}
+}
