@@ -14,7 +14,7 @@ import (
 // be told outcomes by pointer.
 func TestEnginesThatShareTheirScratchDoTheSame(t *testing.T) {
 	shared := new(Scratch)
-	make := func(scratch *Scratch) *Engine {
+	village := func(scratch *Scratch) *Engine {
 		book := contact.NewBook()
 		e := New(Config{Scratch: scratch, Terse: true}, contact.New("self"), book, 1)
 		for i := range 40 {
@@ -22,7 +22,7 @@ func TestEnginesThatShareTheirScratchDoTheSame(t *testing.T) {
 		}
 		return e
 	}
-	alone, one, other := make(nil), make(shared), make(shared)
+	alone, one, other := village(nil), village(shared), village(shared)
 	step := func(e *Engine, at time.Duration, ev Event) (effects []Effect, facts []Fact) {
 		e.Step(mono.Now{Mono: mono.Time(at)}, ev)
 		for eff, ok := e.Next(); ok; eff, ok = e.Next() {
