@@ -3,6 +3,7 @@ package waymark_test
 import (
 	"context"
 	"errors"
+	"io"
 	"testing"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 
 	"github.com/waymark-dht/waymark"
 	"github.com/waymark-dht/waymark/core/params"
+	"github.com/waymark-dht/waymark/store/memory"
 )
 
 // What the owner says of peers, keys and ages.
@@ -258,6 +260,56 @@ func TestACancelledGetSaysThatItWasCancelled(t *testing.T) {
 		v, err := d.GetValue(ctx, "/v/a", waymark.Quorum(params.K))
 		if string(v) != "1:one" || !errors.Is(err, context.Canceled) {
 			t.Errorf("%q, %v", v, err)
+		}
+	})
+}
+
+// TestAnApplicationHasANetworkOfItsOwn does what Subspace's nodes do: a protocol,
+// a validator and a store of their own; bootstrap, find the peers closest to a
+// key, and ask those for something that is no business of the DHT.
+func TestAnApplicationHasANetworkOfItsOwn(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		const kad, pieces = "/subspace/kad/0.1.0", "/subspace/pieces/0.1.0"
+		own := func(mode waymark.Mode, seeds ...*waymark.DHT) *waymark.DHT {
+			return w.node(waymark.Config{
+				Protocol: kad, Mode: mode, Validators: withSequence, Seeds: seedsAt(t, seeds...),
+				Paths: 3, Store: memory.New(memory.Config{}),
+			})
+		}
+		servers := []*waymark.DHT{own(waymark.ModeServer)}
+		for range 11 {
+			servers = append(servers, own(waymark.ModeServer, servers[0]))
+		}
+		for _, s := range servers {
+			s.Host().SetStreamHandler(pieces, func(st network.Stream) {
+				st.Write([]byte(s.PeerID()))
+				st.Close()
+			})
+			_, err := s.RunBootstrap(t.Context())
+			if s != servers[0] {
+				w.check(err)
+			}
+		}
+		d := own(waymark.ModeClient, servers[0])
+		_, err := d.RunBootstrap(t.Context())
+		w.check(err)
+		closest, err := d.Lookup(t.Context(), "piece 7")
+		if err != nil || len(closest.Peers) != len(servers) || closest.Elapsed > closest.Bound {
+			t.Fatalf("%d peers, %v", len(closest.Peers), err)
+		}
+		for _, p := range closest.Peers {
+			w.check(d.Host().Connect(t.Context(), p))
+			st, err := d.Host().NewStream(t.Context(), p.ID, pieces)
+			w.check(err)
+			if got, err := io.ReadAll(st); err != nil || string(got) != string(p.ID) {
+				t.Errorf("%v answered %q, %v", p.ID, got, err)
+			}
+		}
+		w.check(d.PutValue(t.Context(), "/v/a", []byte("1:one")))
+		for _, proto := range servers[0].Host().Mux().Protocols() {
+			if proto == waymark.DefaultProtocol {
+				t.Error("it serves the public network")
+			}
 		}
 	})
 }

@@ -67,7 +67,7 @@ func newTown(w *testkit.World, wan, lan int) *town {
 	}
 	d, err := dual.New(t.local(200), dual.Config{
 		WAN: waymark.Config{AllowLoopback: true, Seed: 1, Validators: rules, Addrs: worldAddr},
-		LAN: waymark.Config{AllowLoopback: true, Seed: 2, Addrs: lanAddr},
+		LAN: waymark.Config{Seed: 2, Addrs: lanAddr}, // one IP group, for all that the table knows
 	})
 	w.Check(err)
 	w.Cleanup(func() { w.Check(d.Close()) })
@@ -225,6 +225,53 @@ func TestAPeerOfBothNetworksHasBothItsAddresses(t *testing.T) {
 		}
 		if _, err := c.both.FindPeer(t.Context(), w.Host().ID()); !errors.Is(err, waymark.ErrNotFound) {
 			t.Errorf("nobody: %v", err)
+		}
+	})
+}
+
+// TestTheLANIsNotWaitedForWhereTheWorldHasTheValue.
+func TestTheLANIsNotWaitedForWhereTheWorldHasTheValue(t *testing.T) {
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		c := newTown(w, 5, 0)
+		w.Check(c.wan[0].PutValue(t.Context(), "/v/a", []byte("one")))
+		for i := range 40 {
+			h := c.local(i)
+			h.SetStreamHandler(dual.LANProtocol, testkit.Silent)
+			w.Check(c.both.LAN.Admit(peer.AddrInfo{ID: h.ID(), Addrs: h.Addrs()}))
+		}
+		testkit.Pass(time.Millisecond)
+		began := time.Now()
+		v, err := c.both.GetValue(t.Context(), "/v/a")
+		if took := time.Since(began); err != nil || string(v) != "one" || took > params.CancelGrace {
+			t.Errorf("%q, %v after %v", v, err, took)
+		}
+	})
+}
+
+// TestWhoCallsFromAfarIsNotOfTheLAN, whatever it speaks and says of itself.
+func TestWhoCallsFromAfarIsNotOfTheLAN(t *testing.T) {
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		c := newTown(w, 0, 2)
+		speaks := func(i int) host.Host {
+			h := c.local(i)
+			n := w.NodeOn(h, waymark.Config{Protocol: dual.LANProtocol, Mode: waymark.ModeServer, Addrs: lanAddr})
+			w.Introduce(n, c.lan...)
+			return h
+		}
+		near, far := speaks(50), speaks(51)
+		// It is our side that calls, by an address of the LAN or of the world.
+		for h, by := range map[host.Host]func(ma.Multiaddr) bool{near: lanAddr, far: worldAddr} {
+			w.Check(c.both.Host().Connect(t.Context(), peer.AddrInfo{ID: h.ID(), Addrs: ma.FilterAddrs(h.Addrs(), by)}))
+		}
+		testkit.Pass(10 * time.Second)
+		have := make(map[peer.ID]bool)
+		for _, b := range c.both.LAN.RoutingTable().Buckets {
+			for _, p := range b.Contacts {
+				have[p.ID] = true
+			}
+		}
+		if !have[near.ID()] || have[far.ID()] {
+			t.Errorf("the near one is in the table: %v; the far one: %v", have[near.ID()], have[far.ID()])
 		}
 	})
 }
@@ -402,6 +449,20 @@ func TestASearchOfBothNetworksSaysWhyItEnded(t *testing.T) {
 		cancel()
 		if _, err := c.both.SearchProviders(ctx, testkit.CID("x"), 0, func(peer.AddrInfo) {}); !errors.Is(err, context.Canceled) {
 			t.Errorf("cancelled: %v", err)
+		}
+	})
+}
+
+func TestTheZeroConfigKeepsTheNetworksApart(t *testing.T) {
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		d, err := dual.New(w.Host(), dual.Config{})
+		w.Check(err)
+		defer d.Close()
+		if own := d.LAN.FilteredAddrs(); len(own) == 0 || len(d.FilteredAddrs()) != 0 {
+			t.Errorf("a host on loopback alone is %v in its LAN and %v in the world", own, d.FilteredAddrs())
+		}
+		if d.LAN.Mode() != waymark.ModeServer || d.Ready() || !slices.Contains(d.Host().Mux().Protocols(), dual.LANProtocol) {
+			t.Errorf("the LAN's is a %v that serves %v; ready: %v", d.LAN.Mode(), d.Host().Mux().Protocols(), d.Ready())
 		}
 	})
 }
