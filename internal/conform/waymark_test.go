@@ -78,27 +78,41 @@ func TestWaymarkSurvivesOverOtherTransports(t *testing.T) {
 var longer = []string{"idle-streams", "crowd", "frozen-wire"}
 
 func survives(t *testing.T, n *node, groups []string) {
+	// A starved node may miss an honest peer that is late by its measure: that
+	// is a warning, and may not happen twice.
+	warned := exercised(t, n, groups, testDrain)
+	if len(warned) > 0 && len(exercised(t, n, warned, time.Millisecond)) > 0 {
+		t.Errorf("warned twice, see above: %v", warned)
+	}
+	n.left(t)
+}
+
+// exercised runs some cases and returns those with a warning.
+func exercised(t *testing.T, n *node, only []string, drain time.Duration) (warned []string) {
 	r, err := Run(t.Context(), Options{
-		Target: n.addr, Only: groups, Drain: testDrain, Driver: n, Seed: 1,
+		Target: n.addr, Only: only, Drain: drain, Driver: n, Seed: uint64(drain),
 		Ended: func(r Result) { t.Logf("%v %s %v %v", r.Verdict, r.Case, r.Saw, r.Why) },
 	})
 	if err != nil {
-		t.Errorf("%v: %v", groups, err)
-		return
+		t.Errorf("%v: %v", only, err)
 	}
-	t.Logf("%v: %v in %v; repeat: go test ./internal/conform -run TestWaymarkSurvivesEveryCase", groups, r.Counts, r.Elapsed)
+	t.Logf("%v: %v in %v; repeat: go test ./internal/conform -run TestWaymarkSurvivesEveryCase", only, r.Counts, r.Elapsed)
 	for _, c := range r.Results {
-		if c.Verdict != Pass {
+		switch c.Verdict {
+		case Pass:
+		case Warn:
+			warned = append(warned, c.Case)
+		default:
 			t.Errorf("%s: %v: %v", c.Case, c.Verdict, c.Why)
 		}
 		if bound := n.dht.Bound(waymark.OpLookup); c.Lookup > bound {
 			t.Errorf("%s: a lookup took %v of at most %v", c.Case, c.Lookup, bound)
 		}
-		if c.Kept > 0 && !slices.Contains(longer, c.Case) {
-			t.Errorf("%s: still holds %d after %v", c.Case, c.Kept, testDrain)
+		if c.Kept > 0 && drain == testDrain && !slices.Contains(longer, c.Case) {
+			t.Errorf("%s: still holds %d after %v", c.Case, c.Kept, drain)
 		}
 	}
-	n.left(t)
+	return warned
 }
 
 // node is a Waymark server that the kit exercises, and drives as its Driver.
