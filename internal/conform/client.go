@@ -175,12 +175,12 @@ func (c *client) open() (*talk, error) {
 func (t *try) opened() (*client, *talk, bool) {
 	c, err := t.dial()
 	if err != nil {
-		t.fail("%v", err)
+		t.fail("%v", brief(err))
 		return nil, nil, false
 	}
 	s, err := c.open()
 	if err != nil {
-		t.fail("%v", err)
+		t.fail("%v", brief(err))
 		return nil, nil, false
 	}
 	return c, s, true

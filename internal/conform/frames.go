@@ -139,7 +139,7 @@ func halfRequest(t *try) {
 func (t *try) others() {
 	began := time.Now()
 	if err := t.honest(); err != nil {
-		t.fail("others get no answer meanwhile: %v", err)
+		t.fail("others get no answer meanwhile: %v", brief(err))
 		return
 	}
 	t.saw("answered others in %v", round(time.Since(began)))

@@ -305,7 +305,7 @@ func (k *kit) recover(ctx context.Context, t *try) {
 		}
 		return
 	}
-	t.fail("did not recover within %v: %v", RecoverWithin, err)
+	t.fail("did not recover within %v: %v", RecoverWithin, brief(err))
 	k.dead = k.healthy(ctx) != nil
 }
 

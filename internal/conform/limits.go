@@ -31,6 +31,7 @@ const (
 	askLimit     = 3 * time.Second  // for a target to ask a server that it met
 	drivenAsk    = 500 * time.Millisecond
 	lookupLimit  = 65 * time.Second // for an operation: rust-libp2p ends a query after 60 s
+	briefly      = 120              // bytes of an error that are shown
 	discardPort  = 9                // of a socket that nothing is sent through
 	tick         = 100 * time.Millisecond
 	giveUpLimit  = 15 * time.Second // for what a server owes the target

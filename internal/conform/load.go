@@ -33,7 +33,7 @@ var loadCases = []Case{
 func idle(t *try) {
 	c, err := t.dial()
 	if err != nil {
-		t.fail("%v", err)
+		t.fail("%v", brief(err))
 		return
 	}
 	open := 0
@@ -57,7 +57,7 @@ func idle(t *try) {
 func unnegotiated(t *try) {
 	c, err := t.dial()
 	if err != nil {
-		t.fail("%v", err)
+		t.fail("%v", brief(err))
 		return
 	}
 	for range idleStreams {
@@ -73,12 +73,12 @@ func unnegotiated(t *try) {
 func halfNegotiated(t *try) {
 	c, err := t.dial()
 	if err != nil {
-		t.fail("%v", err)
+		t.fail("%v", brief(err))
 		return
 	}
 	s, err := c.raw()
 	if err != nil {
-		t.fail("%v", err)
+		t.fail("%v", brief(err))
 		return
 	}
 	t.holdRaw(Fail, "a stream that was half negotiated", s, []byte("\x13/multistream/1.0.0\n"))
@@ -101,7 +101,7 @@ func (t *try) holdRaw(grave Verdict, what string, s network.Stream, b []byte) {
 func streamFlood(t *try) {
 	c, err := t.dial()
 	if err != nil {
-		t.fail("%v", err)
+		t.fail("%v", brief(err))
 		return
 	}
 	began := time.Now()
@@ -230,7 +230,7 @@ func abandons(within bool) func(*try) {
 	return func(t *try) {
 		c, err := t.dial()
 		if err != nil {
-			t.fail("%v", err)
+			t.fail("%v", brief(err))
 			return
 		}
 		frame := findNode("abandoned")
@@ -258,7 +258,7 @@ func abandons(within bool) func(*try) {
 func announcements(t *try) {
 	c, err := t.dial()
 	if err != nil {
-		t.fail("%v", err)
+		t.fail("%v", brief(err))
 		return
 	}
 	taken := 0

@@ -3,6 +3,7 @@ package conform
 import (
 	"bytes"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -385,11 +386,11 @@ func providersAbsent(t *try) {
 	}
 }
 
-// brief is an error without the addresses that libp2p puts before it.
+// brief is an error in one line that is not too long.
 func brief(err error) string {
-	text := fmt.Sprint(err)
-	if len(text) > 90 {
-		text = text[:90] + "…"
+	text := strings.Join(strings.Fields(fmt.Sprint(err)), " ")
+	if len(text) > briefly {
+		text = strings.ToValidUTF8(text[:briefly], "") + "…"
 	}
 	return text
 }

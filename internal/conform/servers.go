@@ -362,7 +362,7 @@ func withdraws(t *try) {
 		named, err := t.namedNear(v.host.ID())
 		switch {
 		case err != nil:
-			t.fail("%v", err)
+			t.fail("%v", brief(err))
 			return
 		case !named:
 			t.saw("does not name it any more")

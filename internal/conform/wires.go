@@ -152,7 +152,7 @@ func cutInFrame(t *try) {
 		_, err = s.ask(findNode("before the cut"), answerLimit)
 	}
 	if err != nil {
-		t.fail("%v", err)
+		t.fail("%v", brief(err))
 		return
 	}
 	frame := findNode("a frame of yamux that is cut in the middle")
@@ -174,7 +174,7 @@ func frozenWire(t *try) {
 		_, err = s.ask(findNode("before the frost"), answerLimit)
 	}
 	if err != nil {
-		t.fail("%v", err)
+		t.fail("%v", brief(err))
 		return
 	}
 	_ = s.send(findNode("under the frost"))
@@ -199,7 +199,7 @@ func flapping(t *try) {
 		return
 	}
 	if _, err := t.join(h); err != nil {
-		t.fail("%v", err)
+		t.fail("%v", brief(err))
 		return
 	}
 	for range 20 {
@@ -228,7 +228,7 @@ func clientNotAdmitted(t *try) {
 	named, err := t.namedNear(c.host.ID())
 	switch {
 	case err != nil:
-		t.fail("%v", err)
+		t.fail("%v", brief(err))
 	case named:
 		t.fail("names a client to others")
 	default:
