@@ -38,7 +38,13 @@ func NewLab(t testing.TB) *Lab {
 		t.Fatal(err)
 	}
 	l := &Lab{TB: t, wires: wires}
-	t.Cleanup(l.close)
+	full := overflows()
+	t.Cleanup(func() {
+		if n := overflows() - full; n > 0 && t.Failed() {
+			t.Logf("the kernel had no room for %d neighbours: net.ipv4.neigh.default.gc_thresh3 holds for all labs together", n)
+		}
+		l.close()
+	})
 	return l
 }
 

@@ -22,5 +22,7 @@ func (n *namespace) set(string, string) error            { return errNoNamespace
 func (n *namespace) id() (string, error)                 { return "", errNoNamespaces }
 func (n *namespace) close()                              {}
 
+func overflows() uint64 { return 0 }
+
 // why says what is missing for namespaces.
 func why() string { return errNoNamespaces.Error() }
