@@ -13,6 +13,7 @@ import (
 type admission struct {
 	waiting []contact.Handle // held
 	open    []probing
+	later   []second
 }
 
 // probing is one check under way.
@@ -22,7 +23,35 @@ type probing struct {
 }
 
 func (a *admission) clone() admission {
-	return admission{waiting: slices.Clone(a.waiting), open: slices.Clone(a.open)}
+	return admission{waiting: slices.Clone(a.waiting), open: slices.Clone(a.open), later: slices.Clone(a.later)}
+}
+
+// second is a chance that somebody is given later.
+type second struct {
+	peer contact.Handle // held
+	at   mono.Time
+}
+
+// recheck gives a contact that failed and is still connected a second chance:
+// if the connection outlives what made it fail, nothing else tells that the
+// peer is back. One chance for each time that it was in the table. KAD-8.3.
+func (e *Engine) recheck(h contact.Handle) {
+	if e.warm(h) && len(e.admit.later) < params.AdmissionQueue {
+		e.book.Hold(h)
+		e.admit.later = append(e.admit.later, second{h, e.now.Mono.Add(params.MemoryFirst)})
+	}
+}
+
+// startRechecks puts those whose time has come in line. They stand in its order.
+func (e *Engine) startRechecks() {
+	for len(e.admit.later) > 0 && e.admit.later[0].at.Due(e.now.Mono) {
+		h := e.admit.later[0].peer
+		e.admit.later = e.admit.later[1:]
+		if e.warm(h) && !e.tab.Has(h) {
+			e.wantProbe(h)
+		}
+		e.book.Drop(h)
+	}
 }
 
 // met hears of a server that is connected to us. One that failed lately is let
@@ -65,6 +94,7 @@ func (e *Engine) wantProbe(h contact.Handle) {
 
 // startProbes begins checks while fewer than AdmissionProbes are under way.
 func (e *Engine) startProbes() {
+	e.startRechecks()
 	if len(e.admit.open)+len(e.admit.waiting) == 0 {
 		return
 	}
@@ -98,6 +128,9 @@ func (e *Engine) expireProbes() {
 // probesWake returns the earliest deadline of a check under way.
 func (e *Engine) probesWake() mono.Time {
 	wake := mono.Never
+	if len(e.admit.later) > 0 {
+		wake = e.admit.later[0].at
+	}
 	for _, p := range e.admit.open {
 		if e.attempts.has(p.attempt) {
 			wake = mono.Earlier(wake, p.hard)
@@ -113,6 +146,9 @@ func (e *Engine) dropProbes() {
 	}
 	for _, h := range e.admit.waiting {
 		e.book.Drop(h)
+	}
+	for _, s := range e.admit.later {
+		e.book.Drop(s.peer)
 	}
 	e.admit = admission{}
 }

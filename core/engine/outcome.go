@@ -230,6 +230,7 @@ func (e *Engine) blame(a attempt) {
 	if left {
 		e.remembered.add(a.peer, e.book)
 		e.tableChanged(a.peer, false, "failed")
+		e.recheck(a.peer)
 	}
 	if probe != 0 {
 		e.wantProbe(probe)

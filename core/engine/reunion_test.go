@@ -109,3 +109,28 @@ func TestANewAddressOfAContactIsPassedOn(t *testing.T) {
 		t.Errorf("others are told of %v", got)
 	}
 }
+
+// TestWhoFailedAndStaysConnectedIsAskedAgain has a member be silent for a while
+// without the end of its connection, which nobody will tell us is of use again.
+func TestWhoFailedAndStaysConnectedIsAskedAgain(t *testing.T) {
+	for _, stays := range []bool{true, false} {
+		v := supervised(t, 30)
+		m := v.members[7]
+		v.step(Connected{Peer: m.ID})
+		v.step(Connected{Peer: v.members[9].ID}) // so that the node is not alone
+		v.mute[m.ID] = true
+		v.ask(100, m)
+		if v.has(m) {
+			t.Fatal("the member did not fail")
+		}
+		delete(v.mute, m.ID)
+		if !stays {
+			v.step(Disconnected{Peer: m.ID})
+		}
+		before := v.asked[m.ID]
+		v.runUntil(v.now.Add(params.MemoryFirst))
+		if n := v.asked[m.ID] - before; v.has(m) != stays || n > 1 || n > 0 && !stays {
+			t.Errorf("connected %v: after %v in the table %v, asked %d times", stays, params.MemoryFirst, v.has(m), n)
+		}
+	}
+}
