@@ -26,7 +26,7 @@ type Schedule struct {
 }
 
 // StartProviding announces keys (multihashes of 1 to params.MaxProviderKey
-// bytes) to the peers closest to them, and again every params.ReprovideEvery
+// bytes) to the peers closest to them, and again every params.ProvideEvery
 // from then on, until StopProviding. Keys that are provided already are
 // announced at once only if force is set. It returns when the keys are in the
 // schedule, which a Config.Store keeps over a restart; announcing goes on in

@@ -92,11 +92,11 @@ func TestWhatIsStartedIsAnnouncedAtOnceAndInEachCycle(t *testing.T) {
 			t.Errorf("%+v", got)
 		}
 		again := time.Now()
-		pass(params.ReprovideEvery + time.Minute)
+		pass(params.ProvideEvery + time.Minute)
 		s.all(t, d, keys, again)
 		w.check(d.StopProviding(keys...))
 		late := time.Now()
-		pass(params.ReprovideEvery + time.Minute)
+		pass(params.ProvideEvery + time.Minute)
 		if n := s.holding(t, keys[0], d.PeerID(), late); n != 0 {
 			t.Errorf("what was stopped was announced to %d", n)
 		}

@@ -57,6 +57,7 @@ func (w *World) send(a *actor, s *engine.Send) {
 	}
 	if s.Ask != engine.AskPeers {
 		r.item = w.shelves.item(s.Key, s.Record)
+		w.shelves.load(ref, s.More)
 	}
 	a.requests = append(a.requests, ref)
 	w.tally.requests++

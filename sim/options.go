@@ -25,6 +25,7 @@ type Options struct {
 	Rest      time.Duration // virtual time between the fault's end and the lookups that count
 	Again     time.Duration // values, providers: the period of storing again; negative is never
 	Scale     time.Duration // churn, soak, values, providers: λ of the sessions' Weibull distribution
+	Keys      int           // sweep: how many are provided
 	Liars     int           // sybil: percent of the members that answer and name each other only
 	Near      int           // eclipse: accomplices placed next to the target
 	Shape     int           // and a hundred times its k

@@ -100,6 +100,8 @@ type Result struct {
 
 	Kept []Kept `json:"kept,omitempty"` // values, providers: over time
 
+	Swept [2]Swept `json:"swept,omitzero"` // sweep: what was started, and then a cycle
+
 	// What single scenarios measure beside that.
 	OnePath  float64 `json:"honest_recall_one_path,omitempty"` // sybil, eclipse: with one path instead
 	Target   float64 `json:"honest_recall_target,omitempty"`   // eclipse: of the lookups for the target

@@ -29,6 +29,7 @@ var Scenarios = []Scenario{
 	{"flash-crowd", "as many again join within a minute", FlashCrowd},
 	{"values", "values are found for a day while members come and go", Values},
 	{"providers", "the same of provider records", Providers},
+	{"sweep", "a node keeps 100 000 keys provided, region by region", Sweep},
 	{"churn", "members come and go in sessions of the measured lengths", Churn},
 	{"sybil", "a fifth of the members answer and name only each other", Sybil},
 	{"eclipse", "accomplices sit next to a key and name only each other", Eclipse},
@@ -58,6 +59,7 @@ type Setting struct {
 
 // Settings are all there are.
 var Settings = []Setting{
+	{"keys", "sweep: how many are provided", whole(func(o *Options) *int { return &o.Keys }), setWhole(func(o *Options) *int { return &o.Keys }, 1, params.ScheduleKeys)},
 	{"lookups", "lookups that are counted", whole(func(o *Options) *int { return &o.Lookups }), setWhole(func(o *Options) *int { return &o.Lookups }, 1, 10_000_000)},
 	{"seasoned", "lookups of each asker before the one that counts", whole(func(o *Options) *int { return &o.Seasoned }), setWhole(func(o *Options) *int { return &o.Seasoned }, 0, 1000)},
 	{"paths", "disjoint paths of a lookup", whole(func(o *Options) *int { return &o.Engine.Paths }), setWhole(func(o *Options) *int { return &o.Engine.Paths }, 1, params.MaxPaths)},

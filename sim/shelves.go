@@ -21,6 +21,7 @@ type shelves struct {
 	byKey map[string]uint32
 	of    map[uint32]*shelf
 	named map[uint32][]copied // by request: the providers in its answer
+	more  map[uint32][]uint32 // by request: the further items that it announces
 }
 
 // shelf is what one member stores.
@@ -40,6 +41,7 @@ type copied struct {
 func (w *World) shelve(every time.Duration) *shelves {
 	w.shelves = &shelves{
 		w: w, every: every, byKey: make(map[string]uint32), of: make(map[uint32]*shelf), named: make(map[uint32][]copied),
+		more: make(map[uint32][]uint32),
 	}
 	return w.shelves
 }
@@ -58,6 +60,14 @@ func (s *shelves) item(key []byte, r *record.Record) uint32 {
 	return n
 }
 
+// load notes what else a request announces.
+func (s *shelves) load(ref uint32, more [][]byte) {
+	delete(s.more, ref) // of an earlier request, which never arrived
+	for _, k := range more {
+		s.more[ref] = append(s.more[ref], s.item(k, nil))
+	}
+}
+
 // serve lets a member do what a request asks of its shelf, as it arrives.
 func (s *shelves) serve(ref uint32, r *request) {
 	delete(s.named, ref) // of an earlier request, which nobody waited for in the end
@@ -69,9 +79,19 @@ func (s *shelves) serve(ref uint32, r *request) {
 		s.store(r.peer, copied{item: r.item})
 	case engine.AskAnnounce:
 		s.store(r.peer, copied{r.item, handle(r.asker)})
+		for _, item := range s.more[ref] {
+			s.store(r.peer, copied{item, handle(r.asker)})
+		}
+		delete(s.more, ref)
 	case engine.AskValue, engine.AskProviders:
 		s.named[ref] = s.find(r.peer, r.item)
 	}
+}
+
+// holds reports whether a member has a record of an item.
+func (s *shelves) holds(n, item uint32) bool {
+	h := s.of[n]
+	return h != nil && slices.ContainsFunc(h.held, func(c copied) bool { return c.item == item })
 }
 
 // find returns what a member has of an item.

@@ -265,6 +265,11 @@ func (r *simRun) print(err error) {
 		row(out, "first", fmt.Sprintf("p50 %s · p95 %s;  15 of 20: p50 %s · p95 %s", millis(x.First50), millis(x.First95), millis(x.Most50), millis(x.Most95)))
 		row(out, "cost", fmt.Sprintf("%.1f requests each · depth %.2f", x.Requests, x.Depth))
 	}
+	for i, s := range x.Swept {
+		if s.Keys > 0 {
+			row(out, []string{"at once", "a cycle"}[i], fmt.Sprintf("%d keys · %d lookups · %d batches · on %.2f of the closest, %d at least", s.Keys, s.Lookups, s.Batches, s.Mean, s.Least))
+		}
+	}
 	for _, k := range x.Kept {
 		row(out, fmt.Sprintf("%.0f h", k.Hours), fmt.Sprintf("%.4f still there · %.1f holders each · %d of %d found", k.There, k.Holders, k.Found, k.Tries))
 	}

@@ -71,9 +71,6 @@ const (
 	ReplicateRecall = time.Minute
 )
 
-// ProvideEvery is how often a provider announces what it provides.
-const ProvideEvery = 22 * time.Hour
-
 // An early end, and who sits too close. KAD-13.4, KAD-13.7.
 const (
 	// EarlyPeers and EarlyGroups: a provide returns when so many have stored

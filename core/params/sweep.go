@@ -4,10 +4,10 @@ import "time"
 
 // Providing again, region by region. KAD-17.
 const (
-	// ReprovideEvery is the cycle in which every key is announced again; a
+	// ProvideEvery is the cycle in which every key is announced again; a
 	// record lives for 48 hours (ProviderAge), so that one failed cycle loses
 	// nothing. 22 hours is what go-libp2p-kad-dht takes.
-	ReprovideEvery = 22 * time.Hour
+	ProvideEvery = 22 * time.Hour
 	// ScheduleKeys caps the keys of a schedule: a million of them are some 90 MB.
 	ScheduleKeys = 1 << 20
 	// ScheduleChunk is how many keys are put into a schedule at a time: it is

@@ -27,7 +27,9 @@ type run struct {
 	aim     key.Key   // what it is for
 	peers   []*target // met, in the order of the key space
 	known   cover     // where all peers are known
-	doubt   bool      // the last lookup did not converge
+	vague   bool      // the last lookup did not converge
+	few     []key.Key // what the first lookup found that found fewer than k
+	doubted doubt
 	lookups int
 	cut     bool // there was no place for all keys
 
@@ -120,11 +122,15 @@ func (r *run) stretch(lo, hi uint64) (from, to int) {
 // is the key itself, and its own closest come of it. If a prefix is known that
 // has too few peers, it is the other half of the next shorter prefix, which
 // serves the keys around it too, unless this key is the last, or lookups do not
-// converge.
+// converge. And it is the other half of the key space once, if few peers might be
+// all there are.
 func (m *Machine) lookup(r *run, depth int, complete bool) {
 	preimage := []byte(r.keys[r.served].text)
 	r.own = true
-	if complete && !r.doubt && len(r.keys)-r.served > 1 {
+	if r.doubted == doubting {
+		p := key.Preimage(r.aim.FlipBit(0), 1, 0)
+		preimage, r.own = p[:], false
+	} else if complete && !r.vague && len(r.keys)-r.served > 1 {
 		if p, ok := r.sibling(r.keys[r.served].at, depth); ok {
 			preimage, r.own = p, false
 		}
@@ -166,9 +172,11 @@ func (m *Machine) lookedUp(ev LookedUp) {
 	for _, p := range ev.Peers {
 		r.meet(p)
 	}
-	r.doubt = !ev.Converged
+	r.vague = !ev.Converged
 	if ev.Converged {
 		m.survey(r, ev.Peers)
+	} else if r.doubted == doubting {
+		r.doubted = settled // it did not find out
 	}
 	if r.own {
 		r.served++
@@ -186,16 +194,45 @@ func (r *run) meet(p *contact.Info) {
 }
 
 // survey notes what a lookup that converged says of the network: whoever is
-// nearer to its aim than the last of the k closest is among them.
+// nearer to its aim than the last of the closest is among them. Fewer than k are
+// no proof that there are no more: where tables are old, the dead may take the
+// places of those who would be named. If a lookup at the other end of the key
+// space finds the same, they are.
 func (m *Machine) survey(r *run, closest []*contact.Info) {
-	if len(closest) < params.K { // there are no more
+	closest = closest[:min(len(closest), params.K)]
+	shared := r.aim.CommonPrefix(closest[len(closest)-1].Key)
+	r.known.add(bounds(r.aim[0], min(shared+1, headBits-1)))
+	if len(closest) == params.K {
+		m.learn(shared)
+	}
+	switch found := keysOf(closest); {
+	case r.doubted == doubting && slices.Equal(found, r.few):
 		r.known.add(bounds(0, 0))
 		m.learn(0)
-		return
+		r.doubted = settled
+	case r.doubted == doubting:
+		r.doubted = settled
+	case r.doubted == trusting && len(closest) < params.K:
+		r.few, r.doubted = found, doubting
 	}
-	shared := r.aim.CommonPrefix(closest[params.K-1].Key)
-	r.known.add(bounds(r.aim[0], min(shared+1, headBits-1)))
-	m.learn(shared)
+}
+
+// doubt is how far a run is with finding out whether few peers are all.
+type doubt uint8
+
+const (
+	trusting doubt = iota // no lookup has found fewer than k
+	doubting              // the next one is to find out
+	settled
+)
+
+func keysOf(peers []*contact.Info) []key.Key {
+	keys := make([]key.Key, len(peers))
+	for i, p := range peers {
+		keys[i] = p.Key
+	}
+	slices.SortFunc(keys, key.Key.Compare)
+	return keys
 }
 
 // alone ends a run whose lookup found nobody, and has all wait for a while.

@@ -119,7 +119,7 @@ func TestAnyLife(t *testing.T) {
 		}
 		w.step(Refresh{})
 		w.holders = map[string]map[contact.ID]mono.Wall{}
-		w.run(params.ReprovideEvery + time.Hour)
+		w.run(params.ProvideEvery + time.Hour)
 		m.agree(w)
 		for n, s := range m {
 			if s.queued {

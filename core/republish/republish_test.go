@@ -75,7 +75,7 @@ func TestEachKeyIsAnnouncedOnceInACycle(t *testing.T) {
 	for range 3 {
 		w.lookups, w.facts = 0, nil
 		began := w.now.Wall
-		w.run(params.ReprovideEvery)
+		w.run(params.ProvideEvery)
 		for _, k := range keys {
 			if w.provided(k, params.K) < began-mono.Wall(params.SweepCheck) {
 				t.Fatalf("%x was not announced in this cycle", k)
@@ -97,7 +97,7 @@ func TestWhatIsForOnceIsAnnouncedOnce(t *testing.T) {
 	w.run(time.Hour)
 	w.everything(multihashes(0, 10))
 	w.told = 0
-	w.run(3 * params.ReprovideEvery)
+	w.run(3 * params.ProvideEvery)
 	if s := w.m.Status(); w.told != 0 || s.Regions != 0 || s.Next != 0 {
 		t.Errorf("%d batches later, %+v", w.told, s)
 	}
@@ -140,7 +140,7 @@ func TestClearEmptiesTheQueueAndNotTheSchedule(t *testing.T) {
 		t.Fatalf("%+v", s)
 	}
 	w.populate(50)
-	w.run(params.ReprovideEvery + time.Hour)
+	w.run(params.ProvideEvery + time.Hour)
 	w.everything(multihashes(0, 10))
 	if len(w.holders) != 10 {
 		t.Errorf("%d keys were announced", len(w.holders))
@@ -153,7 +153,7 @@ func TestStoppedKeysAreAnnouncedNoMore(t *testing.T) {
 	w.run(time.Hour)
 	w.step(Stop{Keys: multihashes(0, 9)})
 	w.holders = map[string]map[contact.ID]mono.Wall{}
-	w.run(2 * params.ReprovideEvery)
+	w.run(2 * params.ProvideEvery)
 	if len(w.holders) != 1 || w.m.Status().Keys != 1 {
 		t.Errorf("%d keys were announced, %+v", len(w.holders), w.m.Status())
 	}
@@ -209,9 +209,9 @@ func TestAClockThatIsSetLosesNothing(t *testing.T) {
 		w.run(30 * time.Hour)
 		w.now.Wall -= mono.Wall(off)
 		w.step(Tick{})
-		w.run(params.ReprovideEvery)
+		w.run(params.ProvideEvery)
 		w.holders, w.lookups = map[string]map[contact.ID]mono.Wall{}, 0
-		w.run(params.ReprovideEvery)
+		w.run(params.ProvideEvery)
 		w.everything(keys)
 		if w.lookups > 100 {
 			t.Errorf("off by %v: %d lookups in a cycle", off, w.lookups)
@@ -324,6 +324,24 @@ func TestLookupsThatDoNotConvergeAreLimited(t *testing.T) {
 	}
 }
 
+// Lookups that converge on fewer than k, because the dead take the places of
+// others, do not make a large network a small one.
+func TestFewerThanKAreNotTheWholeNetwork(t *testing.T) {
+	w := newWorld(t, 1, 800)
+	w.hidden = func() int { return w.rng.IntN(2) * 3 }
+	keys := multihashes(0, 2000)
+	w.step(Start{Keys: keys})
+	w.run(params.SweepRetry)
+	for _, k := range keys {
+		if n := w.holding(k); n < params.K-3 {
+			t.Fatalf("%x is on %d of its closest", k, n)
+		}
+	}
+	if w.lookups > 120 || w.m.depth < 2 {
+		t.Errorf("%d lookups, prefixes of %d bits", w.lookups, w.m.depth)
+	}
+}
+
 // A network that grows has its regions made anew, though work never stops.
 func TestRegionsFollowTheSizeOfTheNetwork(t *testing.T) {
 	w := newWorld(t, 1, 60)
@@ -332,10 +350,10 @@ func TestRegionsFollowTheSizeOfTheNetwork(t *testing.T) {
 	w.run(time.Hour)
 	before := w.m.depth
 	w.populate(4000)
-	w.run(2 * params.ReprovideEvery)
+	w.run(2 * params.ProvideEvery)
 	grown := w.m.depth
 	w.populate(60)
-	w.run(5 * params.ReprovideEvery)
+	w.run(5 * params.ProvideEvery)
 	if before > 0 || grown < 3 || w.m.depth > 1 {
 		t.Errorf("prefixes of %d, %d and %d bits", before, grown, w.m.depth)
 	}

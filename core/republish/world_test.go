@@ -40,6 +40,7 @@ type world struct {
 	nobody  func() bool                   // a lookup finds nobody
 	vague   func() bool                   // a lookup does not converge
 	refuses func(*contact.Info, int) bool // a peer does not take so many keys
+	hidden  func() int                    // how many of the closest nobody names
 }
 
 const epoch = mono.Wall(1_767_225_600) * second
@@ -49,7 +50,7 @@ func newWorld(t failer, seed uint64, peers int) *world {
 		failer: t, rng: rand.New(rand.NewPCG(seed, 0)), now: mono.Now{Mono: 1, Wall: epoch},
 		met: map[contact.ID]bool{}, holders: map[string]map[contact.ID]mono.Wall{},
 		nobody: func() bool { return false }, vague: func() bool { return false },
-		refuses: func(*contact.Info, int) bool { return false },
+		refuses: func(*contact.Info, int) bool { return false }, hidden: func() int { return 0 },
 	}
 	w.populate(peers)
 	w.m = New(w.now, params.SweepWidth)
@@ -224,6 +225,7 @@ func (w *world) carryOut(n int) {
 		if vague { // it missed some
 			near = near[w.rng.IntN(len(near)):]
 		}
+		near = near[:max(1, len(near)-w.hidden())]
 		for _, p := range near {
 			w.met[p.ID] = true
 		}

@@ -199,6 +199,7 @@ var schedules = []mutant{
 	one("a paced region's timer lost", "republish/republish.go", "			wake = mono.Earlier(wake, r.pace)\n", "			_ = r\n"),
 	one("coverage one bit too wide", "republish/explore.go", "min(shared+1, headBits-1)", "min(shared, headBits-1)"),
 	one("a lookup that did not converge is believed", "republish/explore.go", "	if ev.Converged {\n", "	if true {\n"),
+	one("fewer than k are the whole network", "republish/explore.go", "r.doubted == doubting && slices.Equal(found, r.few)", "len(closest) < params.K"),
 	one("a region that is too large is swept all the same", "republish/explore.go", "r.served > 0 && m.misfits() && ", "false && "),
 	one("no pause when nobody is there", "republish/explore.go", "m.now.Mono.Add(min(pause, params.SweepRetry))", "m.now.Mono.Add(min(pause, 0))"),
 	one("what was added meanwhile waits", "republish/explore.go", "(g.more || r.cut) && ", "r.cut && "),
