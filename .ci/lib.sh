@@ -204,3 +204,11 @@ readme() {
 	[[ -d cmd/waymark ]] || skip 'there is no cmd/waymark yet'
 	go run ./cmd/waymark demo
 }
+
+# sweep keeps a hundred thousand keys provided: at most 3500 lookups in a cycle,
+# and each key on at least 18 of its 20 closest peers that live.
+sweep() {
+	for dead in 0 15 26; do
+		go run ./cmd/waymark sim run sweep --nodes 10000 --seed 1 --dead "$dead" --set keys=100000
+	done
+}

@@ -28,13 +28,12 @@ type Swept struct {
 
 // What a sweep is held to.
 const (
-	sweepNodes   = 10_000
-	sweepKeys    = 100_000
-	wantLookups  = 3500         // for so many keys among so many nodes
-	wantHolders  = params.K - 2 // of each key's k closest
-	sweepAtOnce  = 2 * time.Hour
-	perTenth     = 10 // keys that are that many times fewer than nodes may take a lookup each
-	lookupsShare = float64(wantLookups) / sweepNodes
+	sweepNodes  = 10_000
+	sweepKeys   = 100_000
+	wantLookups = 3500         // for so many keys among so many nodes
+	leastWanted = 2 * params.K // in small networks
+	wantHolders = params.K - 2 // of each key's k closest
+	sweepAtOnce = 2 * time.Hour
 )
 
 // Sweep has one member keep keys provided by the schedule that ships: first all
@@ -209,7 +208,7 @@ func (s *sweeping) verdict(err error) error {
 	if err != nil {
 		return err
 	}
-	most := max(int(lookupsShare*float64(len(s.w.nodes))), wantLookups/perTenth/perTenth)
+	most := max(wantLookups*len(s.w.nodes)/sweepNodes, leastWanted)
 	for _, r := range s.rows {
 		switch {
 		case r.Lookups > most:

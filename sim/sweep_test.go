@@ -6,8 +6,8 @@ import (
 	"github.com/waymark-dht/waymark/core/params"
 )
 
-// A thousandth of the work that .ci/full sweep does: a tenth of the nodes, of
-// which some are dead, and of the keys.
+// A sample of what .ci/full sweep does: a twelfth of the nodes, of which some are
+// dead, and a twenty-fifth of the keys.
 func TestASweepReachesTheClosestWithFewLookups(t *testing.T) {
 	for _, dead := range []int{0, 15} {
 		r, err := Sweep(Options{Nodes: 800, Keys: 4000, Seed: 1, Dead: dead})
@@ -20,5 +20,24 @@ func TestASweepReachesTheClosestWithFewLookups(t *testing.T) {
 			}
 			t.Logf("%d %% dead: %+v", dead, s)
 		}
+	}
+}
+
+// A sweep whose promise breaks says so: here nobody keeps what it is told.
+func TestASweepThatReachesNobodyBreaksItsPromise(t *testing.T) {
+	opt := Options{Nodes: 200, Keys: 300, Seed: 1}.defaults("sweep", sweepNodes, 1)
+	w := NewWorld(opt)
+	w.Fill()
+	s := newSweeping(w)
+	if err := s.run(); err != nil {
+		t.Fatal(err)
+	}
+	for n := range uint32(len(w.nodes)) {
+		w.shelves.clear(n)
+	}
+	s.count()
+	s.rows[1] = s.row
+	if err := s.verdict(nil); err == nil || s.row.Below != 300 {
+		t.Errorf("nobody has anything: %v, %+v", err, s.row)
 	}
 }
