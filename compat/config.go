@@ -174,6 +174,7 @@ func joined(values, providers ds.Batching) ds.Datastore {
 // start begins what goes on in the background, until the node closes.
 func (d *IpfsDHT) start(ctx context.Context) error {
 	ctx, d.background = context.WithCancel(ctx)
+	d.lifetime = ctx
 	context.AfterFunc(ctx, func() { d.Close() })
 	if d.cfg.mode == ModeAutoServer {
 		sub, err := d.Host().EventBus().Subscribe(new(event.EvtLocalReachabilityChanged))

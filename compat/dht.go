@@ -16,6 +16,7 @@ import (
 	"github.com/ipfs/go-cid"
 	ds "github.com/ipfs/go-datastore"
 	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/protocol"
 	"github.com/libp2p/go-libp2p/core/routing"
@@ -23,6 +24,7 @@ import (
 
 	"github.com/waymark-dht/waymark"
 	"github.com/waymark-dht/waymark/core/key"
+	"github.com/waymark-dht/waymark/core/params"
 )
 
 // DefaultPrefix is what comes before /kad/1.0.0 in the protocol of the public
@@ -45,6 +47,7 @@ type IpfsDHT struct {
 	made  chan struct{} // closed once the node above is there
 	store interface{ Close() error }
 
+	lifetime   context.Context
 	background context.CancelFunc
 	tasks      sync.WaitGroup
 	closing    sync.Once
@@ -125,6 +128,20 @@ func (d *IpfsDHT) closeStore() error {
 
 // Mode returns the mode that was asked for.
 func (d *IpfsDHT) Mode() ModeOpt { return d.cfg.mode }
+
+// Context returns a context that ends when the node closes.
+func (d *IpfsDHT) Context() context.Context { return d.lifetime }
+
+// BucketSize returns k.
+func (d *IpfsDHT) BucketSize() int { return params.K }
+
+// FindLocal returns the addresses of a peer that is connected, else none.
+func (d *IpfsDHT) FindLocal(_ context.Context, id peer.ID) peer.AddrInfo {
+	if d.Host().Network().Connectedness(id) != network.Connected {
+		return peer.AddrInfo{}
+	}
+	return d.Host().Peerstore().PeerInfo(id)
+}
 
 // PeerKey returns the node's place in the key space.
 func (d *IpfsDHT) PeerKey() []byte {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -109,17 +110,18 @@ func TestOptionsWithoutEffectAreAccepted(t *testing.T) {
 func TestBootstrapPeersAreAskedFor(t *testing.T) {
 	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
 		first := node(w, w.Host())
-		var given []peer.AddrInfo
-		calls := 0
-		late := node(w, w.Host(), BootstrapPeersFunc(func() []peer.AddrInfo { calls++; return given }))
+		var given atomic.Pointer[[]peer.AddrInfo]
+		given.Store(new([]peer.AddrInfo))
+		var calls atomic.Int64
+		late := node(w, w.Host(), BootstrapPeersFunc(func() []peer.AddrInfo { calls.Add(1); return *given.Load() }))
 		testkit.Pass(10 * time.Second)
-		if late.RoutingTable().Size() != 0 || calls == 0 {
-			t.Fatalf("%d peers are known; the function was called %d times", late.RoutingTable().Size(), calls)
+		if late.RoutingTable().Size() != 0 || calls.Load() == 0 {
+			t.Fatalf("%d peers are known; the function was called %d times", late.RoutingTable().Size(), calls.Load())
 		}
-		given = []peer.AddrInfo{infoOf(first)}
+		given.Store(&[]peer.AddrInfo{infoOf(first)})
 		testkit.Pass(2 * time.Minute)
 		if late.RoutingTable().Size() != 1 || late.RoutingTable().Find(first.PeerID()) == "" {
-			t.Errorf("%d peers are known after %d calls", late.RoutingTable().Size(), calls)
+			t.Errorf("%d peers are known after %d calls", late.RoutingTable().Size(), calls.Load())
 		}
 		by := node(w, w.Host(), BootstrapPeers(infoOf(first)))
 		ready(w, by)
@@ -367,16 +369,29 @@ func TestTheConstructorsOfOldStillWork(t *testing.T) {
 		if d.Mode() != ModeAuto || c.Mode() != ModeClient || len(d.PeerKey()) != 32 {
 			t.Errorf("%v, %v, a key of %d bytes", d.Mode(), c.Mode(), len(d.PeerKey()))
 		}
+		d.Host().Peerstore().AddAddrs(c.PeerID(), c.Host().Addrs(), time.Hour)
 		if err := d.Ping(t.Context(), c.PeerID()); !errors.Is(err, waymark.ErrNoAnswer) {
 			t.Errorf("a ping to a client: %v", err)
 		}
 		if _, err := d.NetworkSize(); !errors.Is(err, waymark.ErrNotReady) {
 			t.Errorf("the size of nothing: %v", err)
 		}
+		if here := d.FindLocal(t.Context(), c.PeerID()); here.ID != c.PeerID() || len(here.Addrs) == 0 {
+			t.Errorf("who was pinged is connected, and known as %v", here)
+		}
+		if here := d.FindLocal(t.Context(), w.Host().ID()); here.ID != "" {
+			t.Errorf("who was not is known as %v", here)
+		}
+		if d.BucketSize() != 20 || d.Context().Err() != nil {
+			t.Errorf("k is %d; the node's context has ended: %v", d.BucketSize(), d.Context().Err())
+		}
 		if d.RoutingTable().NPeersForCpl(0) != 0 {
 			t.Error("somebody is in bucket 0")
 		}
 		w.Check(errors.Join(d.Close(), c.Close()))
+		if d.Context().Err() == nil {
+			t.Error("the node is closed, and its context goes on")
+		}
 	})
 }
 

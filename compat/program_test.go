@@ -34,7 +34,7 @@ value: world <nil>
 no value: routing: not found
 provider: true true
 peer: true true <nil>
-closest: 5 true <nil>
+closest: true true <nil>
 ping: <nil>
 rendezvous: 1 <nil>
 closed
