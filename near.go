@@ -20,10 +20,10 @@ import (
 type nearKey struct{}
 
 // WithNear returns a context with which a Lookup, GetClosestPeers, FindPeer,
-// Get, SearchValue or search for providers begins with the given peers, before
-// those of the routing table. If they are the closest there are it ends after
-// one hop; if they are not, it goes on as ever. At most params.MaxNear are
-// taken, the first K of them at once and the others as a reserve.
+// Get, SearchValue or search for providers is one hop: it asks the given peers,
+// which are believed to be the closest to its key, and nobody whom they name. If
+// no more than half of K answer, an ordinary lookup follows, within the same
+// bound. At most params.MaxNear are taken.
 func WithNear(ctx context.Context, peers []peer.AddrInfo) context.Context {
 	near := make([]*contact.Info, 0, min(len(peers), params.MaxNear))
 	for _, p := range peers[:min(len(peers), params.MaxNear)] {

@@ -93,6 +93,8 @@ type report struct {
 	visit int
 	Peer
 	named []*contact.Info
+	stuck bool // the call goes on: nothing more is asked of this peer
+	first bool // it has only begun to answer: the visit goes on
 }
 
 // New returns a crawl that begins with the given peers.
@@ -115,8 +117,9 @@ func (c *Crawl) Run(ctx context.Context, a Asker) Result {
 	began := time.Now()
 	ctx, cancel := context.WithDeadline(ctx, began.Add(c.cfg.Time))
 	defer cancel()
-	// Each visit finds room for its report, those included that are left behind.
-	c.reports = make(chan report, 2*c.cfg.Width)
+	// Each visit finds room for its two reports, those included that are left
+	// behind.
+	c.reports = make(chan report, 4*c.cfg.Width)
 	c.running, c.stuck = make(map[int]visit), 0
 	why := c.loop(ctx, a)
 	cancel()
@@ -169,7 +172,7 @@ func (c *Crawl) start(ctx context.Context, a Asker, at int) {
 	go func() {
 		visit, cancel := context.WithTimeout(ctx, c.cfg.PeerTime)
 		defer cancel()
-		r := call(visit, a, to, c.cfg)
+		r := call(visit, a, to, c.cfg, func() { out <- report{visit: id, first: true} })
 		r.visit = id
 		switch {
 		case r.Failure == contact.None:
@@ -200,6 +203,12 @@ func (c *Crawl) soonest(due time.Time, waits bool) time.Time {
 // hear takes the report of a visit, unless it was left behind.
 func (c *Crawl) hear(r report) {
 	v, waiting := c.running[r.visit]
+	if r.first {
+		if waiting {
+			c.front.lives(v.at)
+		}
+		return
+	}
 	if !waiting {
 		c.stuck = max(0, c.stuck-1) // it came back after all
 		return
@@ -226,7 +235,7 @@ func (c *Crawl) leaveBehind(now time.Time) {
 	slices.Sort(ids)
 	for _, id := range ids {
 		at := c.running[id].at
-		c.hear(report{visit: id, Peer: Peer{
+		c.hear(report{visit: id, stuck: true, Peer: Peer{
 			Info: c.front.entries[at].info, Failure: contact.Silent, Detail: "the call did not return in time",
 		}})
 		c.stuck++

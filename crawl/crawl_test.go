@@ -79,6 +79,7 @@ func (l *land) table(of int, rng *rand.Rand) (table []*contact.Info) {
 func (l *land) Ask(ctx context.Context, to *contact.Info, preimage []byte) Answer {
 	l.mu.Lock()
 	if l.busy[to.ID] {
+		l.mu.Unlock()
 		panic("two requests to one peer at a time")
 	}
 	l.busy[to.ID] = true
@@ -208,6 +209,11 @@ func TestTheDeadAreReportedWithTheReasonAndTheLivingAllFound(t *testing.T) {
 		for _, how := range []contact.Failure{contact.Refused, contact.BlackHole, contact.Silent} {
 			if r.Failures[how] != 100 {
 				t.Errorf("%d %v, want 100", r.Failures[how], how)
+			}
+		}
+		for _, p := range r.Peers { // who is late once may only be busy
+			if want := map[bool]int{true: params.CrawlSilent, false: 1}[p.Failure.RanOut()]; p.Tries != want {
+				t.Errorf("%v was visited %d times, want %d", p.Failure, p.Tries, want)
 			}
 		}
 	})

@@ -69,7 +69,9 @@ func (x *exploration) answered(preimage []byte, r region, closer []*contact.Info
 
 // call visits one peer: it asks until its whole table is known, a request
 // fails, or enough was asked.
-func call(ctx context.Context, a Asker, to *contact.Info, cfg Config) (r report) {
+//
+// First is called when it has answered for the first time.
+func call(ctx context.Context, a Asker, to *contact.Info, cfg Config, first func()) (r report) {
 	r.Info = to
 	defer func() { a.Leave(r.Info) }()
 	seen := map[contact.ID]bool{to.ID: true, cfg.Self: true}
@@ -86,6 +88,9 @@ func call(ctx context.Context, a Asker, to *contact.Info, cfg Config) (r report)
 		if ans.Failure != contact.None {
 			r.Failure, r.Detail = ans.Failure, ans.Detail
 			return r
+		}
+		if !r.Answered {
+			first()
 		}
 		r.answered(ans, time.Since(began))
 		for _, p := range ans.Closer {

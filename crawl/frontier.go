@@ -19,6 +19,7 @@ type frontier struct {
 	entries []entry
 	index   map[contact.ID]int
 	soon    []int   // to be visited, the first named first
+	second  []int   // to be visited once more when nobody is left in soon
 	late    []int   // to be visited when nobody else is left
 	paused  []pause // to be visited again, the first due first
 	dropped int     // names that found no room
@@ -38,6 +39,7 @@ type entry struct {
 	named      int    // how many it was the first to name
 	fresh      bool   // addresses came to light since its last visit began
 	doubted    bool   // nobody vouched for it when it was taken
+	lives      bool   // it has answered, and those who named it have the credit
 }
 
 type state uint8
@@ -144,11 +146,15 @@ func (f *frontier) next() (at int, ok bool) {
 		}
 		f.late = append(f.late, at)
 	}
+	if len(f.second) > 0 {
+		at, f.second = f.second[0], f.second[1:]
+		return f.take(at, f.entries[at].doubted), true
+	}
 	if f.prime > 0 || len(f.late) == 0 { // somebody may name better ones yet
 		return 0, false
 	}
 	at, f.late = f.late[0], f.late[1:]
-	return f.take(at, true), true
+	return f.take(at, !f.vouched(&f.entries[at])), true // its informants may have proved true by now
 }
 
 func (f *frontier) take(at int, doubted bool) int {
@@ -204,7 +210,7 @@ func (f *frontier) ended(at int, r report, now time.Time) bool {
 	e := &f.entries[at]
 	e.peer = r.Peer
 	e.peer.Tries = e.tries
-	retry := !r.Answered && e.tries < params.CrawlTries
+	retry := !r.Answered && !r.stuck && e.tries < params.CrawlTries
 	if retry && r.Failure == contact.NotSent {
 		e.state = waiting
 		f.paused = append(f.paused, pause{at, now.Add(params.CrawlPause)})
@@ -215,7 +221,15 @@ func (f *frontier) ended(at int, r report, now time.Time) bool {
 		f.soon = append(f.soon, at)
 		return false
 	}
+	if retry && r.Failure.RanOut() && !e.doubted && e.tries < params.CrawlSilent {
+		e.state = waiting
+		f.second = append(f.second, at)
+		return false
+	}
 	e.state = ended
+	if r.Answered {
+		f.lives(at)
+	}
 	f.credit(e)
 	if f.cfg.Edges {
 		for _, info := range r.named {
@@ -233,12 +247,24 @@ func (f *frontier) credit(e *entry) {
 		f.failed++
 	}
 	for _, by := range e.by {
-		switch {
-		case by == none:
-		case e.peer.Answered:
-			f.entries[by].good++
-		case e.peer.Failure.Blames():
+		if by != none && !e.peer.Answered && e.peer.Failure.Blames() {
 			f.entries[by].mute++
+		}
+	}
+}
+
+// lives gives credit to those who named a peer as soon as it has answered: a
+// visit to the living takes longer than one to the dead, and who names both
+// would pass for an inventor meanwhile.
+func (f *frontier) lives(at int) {
+	e := &f.entries[at]
+	if e.lives {
+		return
+	}
+	e.lives = true
+	for _, by := range e.by {
+		if by != none {
+			f.entries[by].good++
 		}
 	}
 }

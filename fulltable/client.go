@@ -60,11 +60,13 @@ type Client struct {
 	now  chan struct{} // has room for one: crawl now
 	done sync.WaitGroup
 
+	ended <-chan struct{} // closed when the client is
 	table atomic.Pointer[table]
 
-	mu     sync.Mutex
-	status Status
-	fresh  map[contact.ID]found // who answered while a crawl was under way
+	mu      sync.Mutex
+	changed chan struct{} // closed and replaced when the status changes
+	status  Status
+	fresh   map[contact.ID]found // who answered while a crawl was under way
 
 	oneHop, fellBack atomic.Uint64
 }
@@ -76,10 +78,10 @@ func New(d *waymark.DHT, cfg Config) *Client {
 	if cfg.Notice == nil {
 		cfg.Notice = func(Status) {}
 	}
-	c := &Client{dht: d, cfg: cfg, now: make(chan struct{}, 1)}
+	c := &Client{dht: d, cfg: cfg, now: make(chan struct{}, 1), changed: make(chan struct{})}
 	c.table.Store(newTable(nil))
 	ctx, stop := context.WithCancel(context.Background())
-	c.stop = stop
+	c.stop, c.ended = stop, ctx.Done()
 	facts := d.Facts(ctx)
 	c.done.Go(func() { c.learn(facts) })
 	c.done.Go(func() { c.loop(ctx) })
@@ -115,6 +117,32 @@ func (c *Client) Ready() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.why() == ""
+}
+
+// WaitReady returns nil once the client is ready. It waits until ctx ends, and
+// if that is endless as long as a bootstrap and a crawl may take; the error is
+// then waymark.ErrNotReady with the reason.
+func (c *Client) WaitReady(ctx context.Context) error {
+	if _, bounded := ctx.Deadline(); !bounded {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, c.dht.Bound(waymark.OpBootstrap)+c.cfg.Crawl.Bound())
+		defer cancel()
+	}
+	for {
+		c.mu.Lock()
+		why, changed := c.why(), c.changed
+		c.mu.Unlock()
+		if why == "" {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-c.ended:
+			return waymark.ErrClosed
+		case <-ctx.Done():
+			return fmt.Errorf("%w (%s): %w", waymark.ErrNotReady, why, ctx.Err())
+		}
+	}
 }
 
 // why says why the client is not ready; the caller holds the lock.
@@ -214,6 +242,8 @@ func (c *Client) crawl(ctx context.Context) bool {
 func (c *Client) alter(change func(*Status)) {
 	c.mu.Lock()
 	change(&c.status)
+	close(c.changed)
+	c.changed = make(chan struct{})
 	c.mu.Unlock()
 	c.cfg.Notice(c.Status())
 }
@@ -261,6 +291,9 @@ func (c *Client) adopt(r crawl.Result) bool {
 // learn keeps the table up to date with what the node's operations meet.
 func (c *Client) learn(facts <-chan waymark.Fact) {
 	for f := range facts {
+		if over, is := f.(engine.OpEnded); is && over.Result.FellBack {
+			c.fellBack.Add(1)
+		}
 		end, is := f.(engine.RequestEnded)
 		if !is {
 			continue

@@ -50,13 +50,9 @@ func seedsOf(w *testkit.World, nodes ...*waymark.DHT) (seeds []maddr) {
 // ready waits for the client, in virtual time.
 func (t *town) ready() {
 	t.Helper()
-	for range 600 {
-		if t.client.Ready() {
-			return
-		}
-		testkit.Pass(100 * time.Millisecond)
-	}
-	t.Fatalf("not ready after a minute: %+v", t.client.Status())
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	t.Check(t.client.WaitReady(ctx))
 }
 
 // asked counts the requests that the servers answer meanwhile.
@@ -97,16 +93,13 @@ func TestEverybodyIsInTheTableAndOneHopDoesIt(t *testing.T) {
 			t.Fatalf("%+v", s)
 		}
 		id := testkit.CID("x")
-		var put waymark.Stored
-		var err error
-		one := town.asked(func() { put, err = town.client.Announce(t.Context(), id.Hash()) })
+		put, err := town.client.Announce(t.Context(), id.Hash())
 		if err != nil || len(put.Peers) != params.K || put.Stats.Requests != params.K || put.Elapsed > put.Bound {
 			t.Fatalf("announce: %v, %+v", err, put)
 		}
-		two := town.asked(func() { put, err = town.node.Announce(t.Context(), testkit.CID("y").Hash()) })
-		t.Logf("answers for a provide: %d in one hop, %d by a lookup", one, two)
-		if one >= two || one > 2*params.K { // an announcement is two messages
-			t.Errorf("%d answers in one hop, %d by a lookup", one, two)
+		ordinary, err := town.node.Announce(t.Context(), testkit.CID("y").Hash())
+		if err != nil || ordinary.Stats.Requests < 2*params.K {
+			t.Errorf("an ordinary one takes %d requests: %v", ordinary.Stats.Requests, err)
 		}
 		found, err := town.client.FindProviders(t.Context(), id)
 		if err != nil || len(found) != 1 || found[0].ID != town.node.PeerID() {
@@ -156,7 +149,7 @@ func TestTheVerbsOfAReadyTable(t *testing.T) {
 			t.Errorf("closest: %v, %v, and a lookup finds %v", ids, err, truth)
 		}
 		r, err := c.Lookup(t.Context(), "key")
-		if err != nil || len(r.Peers) != params.K || r.Stats.Requests > params.K+params.K/4 {
+		if err != nil || len(r.Peers) != params.K || r.Stats.Requests > params.MaxNear || r.Stats.Depth != 1 {
 			t.Errorf("lookup: %v, %d peers, %+v", err, len(r.Peers), r.Stats)
 		}
 		for _, s := range town.servers {
@@ -262,7 +255,8 @@ func TestWhereEverybodyIsDeadItIsAnErrorInTime(t *testing.T) {
 		if err := town.client.ProvideMany(t.Context(), []multihash.Multihash{testkit.CID("y").Hash()}); err == nil || time.Since(began) > town.client.BoundMany(1) {
 			t.Errorf("many: %v after %v", err, time.Since(began))
 		}
-		if s := town.client.Status(); s.Failed != 0 {
+		// One or two may have failed while others were still there.
+		if s := town.client.Status(); s.Failed > 2 {
 			t.Errorf("our own outage is held against %d of %d", s.Failed, s.Peers)
 		}
 	})
@@ -364,6 +358,9 @@ func TestClosingAmidACrawlLeavesNothing(t *testing.T) {
 				w.Check(town.node.Close())
 			}
 			w.Check(town.client.Close())
+			if err := town.client.WaitReady(t.Context()); !errors.Is(err, waymark.ErrClosed) {
+				t.Errorf("waiting for one that is closed: %v", err)
+			}
 			if took := time.Since(began); took > 2*params.CloseDeadline {
 				t.Errorf("it took %v", took)
 			}

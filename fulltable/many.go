@@ -40,11 +40,19 @@ func (c *Client) ProvideMany(ctx context.Context, keys []multihash.Multihash) er
 	return err
 }
 
-// BoundMany is the time within which AnnounceMany ends for so many keys.
+// BoundMany is the time within which AnnounceMany ends for so many keys: of its
+// batches, of which no more are only partly full than there are peers, and of
+// every key once more by itself.
 func (c *Client) BoundMany(keys int) time.Duration {
-	batches, singles := keys*params.K, keys
-	return time.Duration((batches+params.FullWidth-1)/params.FullWidth)*(params.FullHop+params.Epsilon) +
-		time.Duration((singles+params.ProvideWidth-1)/params.ProvideWidth)*c.Bound(waymark.OpProvide) + params.Epsilon
+	peers, _ := c.table.Load().len()
+	batches := min(keys*params.K, keys*params.K/params.FullBatch+peers)
+	return times(batches, params.FullWidth, params.FullHop+params.Epsilon) +
+		times(keys, params.ProvideWidth, c.Bound(waymark.OpProvide)) + params.Epsilon
+}
+
+// times is how long n things take of which width go on at a time.
+func times(n, width int, each time.Duration) time.Duration {
+	return time.Duration((n+width-1)/width) * each
 }
 
 // AnnounceMany tells the peers closest to each of many keys that this node

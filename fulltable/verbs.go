@@ -59,8 +59,8 @@ func (c *Client) nearest(preimage []byte, n int) []*contact.Info {
 	return c.table.Load().nearest(key.Of(preimage), n)
 }
 
-// near returns a context with which a lookup begins with the peers nearest to
-// its key. If the table is right it ends after them; if not, it goes on.
+// near returns a context with which a lookup asks the peers nearest to its key,
+// and goes on from there only if too few of them answer.
 func (c *Client) near(ctx context.Context, preimage []byte) context.Context {
 	if near := c.nearest(preimage, params.MaxNear); len(near) > 0 {
 		return waymark.WithNear(ctx, infosOf(near))
@@ -90,18 +90,26 @@ func (c *Client) GetClosestPeers(ctx context.Context, preimage string) ([]peer.I
 	return ids, nil
 }
 
-// Lookup is DHT.Lookup that begins with the peers nearest to the key.
+// Lookup is DHT.Lookup in one hop: who of the nearest answers.
 func (c *Client) Lookup(ctx context.Context, preimage string) (waymark.Result, error) {
 	return c.dht.Lookup(c.near(ctx, []byte(preimage)), preimage)
+}
+
+// Known returns what the table has of a peer, asking nobody.
+func (c *Client) Known(id peer.ID) (peer.AddrInfo, bool) {
+	if info := c.table.Load().lookUp(contact.ID(id)); info != nil {
+		return waymark.InfoOf(info), true
+	}
+	return peer.AddrInfo{}, false
 }
 
 // FindPeer returns the addresses of a peer: those that it is connected by, that
 // the table has, or what the network says.
 func (c *Client) FindPeer(ctx context.Context, id peer.ID) (peer.AddrInfo, error) {
-	known := c.table.Load().lookUp(contact.ID(id))
-	if known != nil && c.Ready() && len(c.dht.Host().Network().ConnsToPeer(id)) == 0 {
+	known, is := c.Known(id)
+	if is && c.Ready() && len(c.dht.Host().Network().ConnsToPeer(id)) == 0 {
 		c.oneHop.Add(1)
-		return waymark.InfoOf(known), nil
+		return known, nil
 	}
 	return c.dht.FindPeer(c.near(ctx, []byte(id)), id)
 }
@@ -197,7 +205,7 @@ func (c *Client) announce(ctx context.Context, k multihash.Multihash) (waymark.S
 // that an ordinary lookup finds.
 func (c *Client) place(ctx context.Context, preimage []byte, send func(context.Context, []peer.AddrInfo) (waymark.Stored, error)) (waymark.Stored, error) {
 	began := time.Now()
-	near := infosOf(c.nearest(preimage, params.MaxNear))
+	near := infosOf(c.nearest(preimage, params.FullSpares))
 	total, err := inRounds(ctx, near, send)
 	if enough := min(params.K, len(near)) / 2; len(total.Peers) <= enough && !ours(ctx, err) {
 		if len(near) > 0 {

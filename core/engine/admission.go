@@ -187,6 +187,9 @@ func (e *Engine) welcome(h contact.Handle) bool {
 func (e *Engine) startPing(ev StartPing) {
 	h, _ := e.book.Intern(ev.Peer)
 	_, hard := (*env)(e).Patience(h)
+	if ev.Apart { // nobody waits for it, and a crawl makes the machine busy
+		hard = max(hard, params.HardMax)
+	}
 	o := &op{id: ev.Op, kind: KindPing, target: ev.Peer.Key, bound: e.now.Mono.Add(hard)}
 	cut := ev.Deadline != 0 && ev.Deadline.Before(o.bound)
 	if cut {

@@ -107,7 +107,7 @@ func (e *Engine) suspect(o *op, closest []contact.Handle, end lookup.End) (again
 // askRegion has an operation walk again, to many more than k peers: to all who
 // would be among the k closest if those were not there who should not be.
 func (e *Engine) askRegion(o *op) {
-	o.want = params.MaxWanted
+	o.want, o.near = params.MaxWanted, nil
 	if o.get != nil {
 		o.get.quorum, o.get.met = 0, false // those who agree may be one
 	}

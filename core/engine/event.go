@@ -31,8 +31,9 @@ type (
 		Deadline mono.Time
 		Paths    int // disjoint paths; zero takes the node's default
 		Want     int // peers in the result; zero takes k, more than params.MaxWanted is clipped
-		// Near are peers to begin with, before those of the table; at most
-		// params.MaxNear.
+		// Near are peers that are believed to be the closest, at most
+		// params.MaxNear: they alone are asked, unless half of k or fewer answer;
+		// then an ordinary lookup follows.
 		Near []*contact.Info
 	}
 

@@ -86,6 +86,7 @@ type Result struct {
 	Named     []*contact.Info // KindPing: the providers that came
 	Agree     int             // KindGet: how many peers gave it
 	Providers int             // KindFindProviders: how many were found
+	FellBack  bool            // of a walk: too few of the peers it was to ask alone have answered
 	Stored    []*contact.Info // KindPut, KindProvide, KindStore: who acknowledged, in that order
 	Unstored  []NotStored     // and who did not, with the reason; what is under way is in neither
 	Pending   int             // KindPut, KindProvide: peers who are still being told, by an operation of its own

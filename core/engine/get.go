@@ -191,7 +191,7 @@ func (e *Engine) getWalked(o *op, r Result, closest []contact.Handle) {
 // gave another or none. KAD-14.4.
 func (e *Engine) getEnded(o *op, why Outcome) {
 	g := o.get
-	r := Result{Outcome: why, Closest: o.closest, Stats: o.stats, Eclipse: o.eclipse}
+	r := Result{Outcome: why, Closest: o.closest, Stats: o.stats, Eclipse: o.eclipse, FellBack: o.fellBack}
 	if why == Converged {
 		r.Outcome = NotFound
 	}

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/waymark-dht/waymark/core/contact"
+	"github.com/waymark-dht/waymark/core/key"
 	"github.com/waymark-dht/waymark/core/params"
 )
 
@@ -16,27 +17,81 @@ func stranger(t *testing.T, n int) *village {
 	return v
 }
 
-func TestALookupThatBeginsWithTheNearestIsOneHop(t *testing.T) {
+// some returns the nearest members to a key, as many as one hop asks.
+func some(v *village, preimage string) []*contact.Info {
+	target := key.Of([]byte(preimage))
+	all := slices.Clone(v.members)
+	slices.SortFunc(all, func(a, b *contact.Info) int { return target.Closer(a.Key, b.Key) })
+	return all[:params.MaxNear]
+}
+
+func TestOneHopAsksTheNearestAndNobodyElse(t *testing.T) {
 	v := stranger(t, 200)
-	near := v.nearest([]byte("key"))
+	asked := make(map[contact.ID]bool)
+	v.serve = func(eff Effect) Event {
+		q := eff.(Send)
+		asked[q.To.ID] = true
+		return Answered{Attempt: q.Attempt, Closer: v.nearest([]byte("elsewhere"))}
+	}
+	near := some(v, "key")
 	v.step(StartLookup{Op: 1, Kind: KindLookup, Preimage: []byte("key"), Near: near})
 	v.run()
 	r := v.result(1)
-	if r.Outcome != Converged || !slices.Equal(r.Closest, near) || r.Stats.Requests > params.K+params.K/4 {
+	if r.Outcome != Converged || !slices.Equal(r.Closest, near[:params.K]) || r.FellBack || r.Stats.Depth != 1 {
 		t.Errorf("%v, %d peers, %+v", r.Outcome, len(r.Closest), r.Stats)
+	}
+	for id := range asked {
+		if !slices.ContainsFunc(near, func(c *contact.Info) bool { return c.ID == id }) {
+			t.Errorf("%s was asked", id)
+		}
 	}
 	v.rested()
 }
 
-func TestALookupThatBeginsWithTheWrongOnesGoesOn(t *testing.T) {
-	v := stranger(t, 200)
-	near := v.nearest([]byte("key"))
-	v.step(StartLookup{Op: 1, Kind: KindLookup, Preimage: []byte("key"), Near: v.nearest([]byte("elsewhere"))})
-	v.run()
-	if r := v.result(1); r.Outcome != Converged || !slices.Equal(r.Closest, near) {
-		t.Errorf("%v, %d peers, %+v", r.Outcome, len(r.Closest), r.Stats)
+func TestWhereTooFewOfOneHopAnswerALookupFollows(t *testing.T) {
+	for name, ev := range map[string]Event{
+		"lookup": StartLookup{Op: 1, Kind: KindLookup, Preimage: []byte("/v/a")},
+		"get":    StartGet{Op: 1, Key: []byte("/v/a")},
+		"find":   StartFindProviders{Op: 1, Key: []byte("/v/a")},
+	} {
+		v := stranger(t, 200)
+		s := withShelf(v)
+		near := some(v, "/v/a")
+		dead := near[:params.MaxNear-params.K/2] // as many of k as are too few are left
+		for _, m := range dead {
+			v.mute[m.ID] = true
+		}
+		s.put(v, "/v/a", "1", params.K-1) // it answers, and is not near enough to
+		last := v.nearest([]byte("/v/a"))[params.K-1]
+		v.mute[last.ID] = true
+		farther := v.members[0]
+		s.values[farther.ID] = s.values[last.ID]
+		s.providers[farther.ID] = []*contact.Info{farther}
+		switch e := ev.(type) {
+		case StartLookup:
+			e.Near = near
+			ev = e
+		case StartGet:
+			e.Near = near
+			ev = e
+		case StartFindProviders:
+			e.Near = near
+			ev = e
+		}
+		v.step(ev)
+		v.run()
+		r := v.result(1)
+		if !r.FellBack || r.Stats.Requests <= params.MaxNear || r.Stats.Failures.Total() < len(dead) {
+			t.Errorf("%s: fell back %v, %+v", name, r.FellBack, r.Stats)
+		}
+		if name == "lookup" && (r.Outcome != Converged || len(r.Closest) != params.K) {
+			t.Errorf("%s: %v, %d peers", name, r.Outcome, len(r.Closest))
+		}
+		if name != "lookup" && r.Outcome != Found {
+			t.Errorf("%s: %v", name, r.Outcome)
+		}
+		v.rested()
 	}
-	v.rested()
 }
 
 func TestAnAnnouncementToSomeTellsThemAllKeysAndNobodyElse(t *testing.T) {

@@ -29,18 +29,20 @@ type op struct {
 	closed     bool // it has ended
 	used       int  // places that it is counted with in committed
 
-	walk    *lookup.Lookup
-	plan    *boot.Planner
-	store   *storing // what a put or provide does with what its walk found
-	get     *getting
-	find    *finding
-	put     *putting
-	ask     Ask             // what the walk asks for
-	want    int             // peers in its result; 0: k
-	near    []*contact.Info // whom it begins with, before the table
-	closest []*contact.Info // what the walk found, once it is over
-	eclipse bool            // those closest to the target are nearer than chance explains
-	pending int             // peers whose word nobody waits for
+	walk  *lookup.Lookup
+	plan  *boot.Planner
+	store *storing // what a put or provide does with what its walk found
+	get   *getting
+	find  *finding
+	put   *putting
+	ask   Ask             // what the walk asks for
+	want  int             // peers in its result; 0: k
+	near  []*contact.Info // whom alone its walk asks; nil is the table, and whoever is named
+	// fellBack says that it was to be one hop, and too few answered.
+	fellBack bool
+	closest  []*contact.Info // what the walk found, once it is over
+	eclipse  bool            // those closest to the target are nearer than chance explains
+	pending  int             // peers whose word nobody waits for
 	// detached says that it is the rest of an operation that has ended, and
 	// has its places already.
 	detached bool

@@ -90,10 +90,14 @@ func (e *Engine) deliver(o *op) {
 	s.todo = s.todo[1:]
 	_, hard := (*env)(e).Patience(h)
 	key, more := s.key, s.more[h]
-	if keys := s.each[h]; len(keys) > 0 {
+	keys := s.each[h]
+	if len(keys) > 0 {
+		key, more = keys[0], keys[1:]
+	}
+	if len(keys)+len(more) > 0 {
 		// Twenty peers are told some ten KiB each at a time: our own link may
 		// be what takes long.
-		key, more, hard = keys[0], keys[1:], max(hard, params.HardSlow)
+		hard = max(hard, params.HardSlow)
 	}
 	deadline := e.now.Mono.Add(hard)
 	cut := o.bound.Before(deadline)

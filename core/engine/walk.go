@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"slices"
 	"time"
 
 	"github.com/waymark-dht/waymark/core/boot"
@@ -84,16 +83,20 @@ func (e *Engine) beginWalk(o *op) {
 	if o.want > 0 {
 		cfg.K = min(o.want, params.MaxWanted)
 	}
-	near := e.startWith(o, e.tab.Nearest(nil, o.target, 3*cfg.K))
+	seeds, near := cfg.K, e.tab.Nearest(nil, o.target, 3*cfg.K)
 	if o.kind == KindRefresh && o.target != e.self.Key && e.memory.Down(e.now.Mono) {
 		near = nil // the walk to ourselves has asked whom we know: in our outage, once a try is enough. KAD-5.7
+	}
+	if len(o.near) > 0 {
+		cfg, near = oneHop(cfg), e.handles(o.near[:min(len(o.near), params.MaxNear)])
+		seeds = len(near)
 	}
 	cfg.Paths = max(1, min(cfg.Paths, len(near))) // a path without a seed would only waste its share of P
 	o.walk = lookup.New(cfg, o.target, e.self.Key, e.walkBound(o))
 	reserve := make([]lookup.Named, 0, 2*cfg.K)
 	for i, h := range near {
 		n := lookup.Named{Handle: h, Key: e.book.Info(h).Key}
-		if i < cfg.K {
+		if i < seeds {
 			o.walk.Seed(n)
 		} else {
 			reserve = append(reserve, n)
@@ -104,19 +107,27 @@ func (e *Engine) beginWalk(o *op) {
 	e.driveWalk(o, lookup.Event{What: lookup.Tick})
 }
 
-// startWith puts the peers that an operation was told to begin with before
-// those of the table.
-func (e *Engine) startWith(o *op, near []contact.Handle) []contact.Handle {
-	if len(o.near) == 0 {
-		return near
+// oneHop is the configuration of a walk that asks who it was told to begin with,
+// and nobody whom they name. KAD-16.8.
+func oneHop(cfg lookup.Config) lookup.Config {
+	cfg.Paths, cfg.MaxDepth, cfg.ProbeRounds = 1, 1, 0
+	return cfg
+}
+
+// again begins an operation's lookup from the table, if it was to be one hop and
+// too few have answered. It reports whether it did.
+func (e *Engine) again(o *op, closest int) bool {
+	end := o.walk.End()
+	if len(o.near) == 0 || o.satisfied() || closest > min(params.K, len(o.near))/2 || end != lookup.Converged && end != lookup.Nobody {
+		return false
 	}
-	told := e.handles(o.near[:min(len(o.near), params.MaxNear)])
-	for _, h := range near {
-		if !slices.Contains(told, h) {
-			told = append(told, h)
-		}
-	}
-	return told
+	s := o.walk.Stats()
+	o.stats.add(Stats{Requests: s.Requests, Successes: s.Successes, Failures: s.Failures, Depth: s.Depth})
+	w := o.walk
+	o.walk, o.near, o.fellBack = nil, nil, true
+	e.beginWalk(o)
+	w.Heard(0, e.book.Drop)
+	return true
 }
 
 // gentle is the configuration of a walk that only fills the table: no hurry in
@@ -205,15 +216,18 @@ func (e *Engine) dropped(id AttemptID, expired bool) {
 // walkEnded closes a lookup and, if it was a step of a bootstrap, says so to
 // the plan.
 func (e *Engine) walkEnded(o *op) {
+	closest := o.walk.Closest(nil)
+	if e.again(o, len(closest)) {
+		return
+	}
 	s := o.walk.Stats()
 	r := Result{
-		Outcome: outcomeOf(o.walk.End()), Found: o.found,
+		Outcome: outcomeOf(o.walk.End()), Found: o.found, FellBack: o.fellBack,
 		Stats: Stats{Requests: s.Requests, Successes: s.Successes, Failures: s.Failures, Depth: s.Depth},
 	}
 	if o.kind == KindFindPeer {
 		r.Outcome = foundOutcome(o, r.Outcome)
 	}
-	closest := o.walk.Closest(nil)
 	for _, h := range closest {
 		r.Closest = append(r.Closest, e.book.Info(h))
 	}

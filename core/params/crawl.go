@@ -29,9 +29,12 @@ const (
 	CrawlTime = 30 * time.Minute
 	// CrawlTries is how often a peer is visited that our side could not ask, or
 	// of whom new addresses came to light; CrawlPause lies between, so that the
-	// dial budget of its neighbourhood is a new one.
-	CrawlTries = 3
-	CrawlPause = DialsWindow
+	// dial budget of its neighbourhood is a new one. CrawlSilent is how often one
+	// is visited that did not answer in time: on a machine that is busy with a
+	// crawl every fifth healthy peer was late once (100 hosts, two cores).
+	CrawlSilent = 2
+	CrawlTries  = 3
+	CrawlPause  = DialsWindow
 )
 
 // The full-table client. KAD-16.
@@ -61,6 +64,11 @@ const (
 	// FullAddrs is how many addresses of a peer the table keeps: the one that it
 	// was reached by, and two more.
 	FullAddrs = 3
-	// MaxNear is how many peers an operation can be told to begin with.
-	MaxNear = 3 * K
+	// FullSpares is how many of the nearest can be sent a record: k, and those
+	// that take the place of them in FullRounds.
+	FullSpares = 3 * K
+	// MaxNear is how many peers one hop asks: k, and some for those who fail. A
+	// lookup is as hasty with them as ever and asks most of them at once, so that
+	// each further one is a request more.
+	MaxNear = K + K/4
 )
