@@ -54,8 +54,9 @@ func (w *World) check(a *actor, wake mono.Time, waits bool) {
 		w.fail(a, "an operation is past its bound")
 	case len(a.requests) > params.MaxInFlight:
 		w.fail(a, "%d requests in flight, cap %d", len(a.requests), params.MaxInFlight)
-	case len(a.open) == 1:
+	case len(a.open) == 1 && a.moved:
 		w.checkOne(a)
+		a.moved = false // until then there can only be fewer of those that were looked at
 	}
 }
 
@@ -87,7 +88,7 @@ func (w *World) opened(a *actor, f engine.OpStarted) {
 	if slices.Contains(a.open, f.Op) {
 		w.fail(a, "operation %d started twice", f.Op)
 	}
-	a.open = append(a.open, f.Op)
+	a.open, a.moved = append(a.open, f.Op), true
 }
 
 // closed files its end, of which there is exactly one, in time, and true.
@@ -97,7 +98,7 @@ func (w *World) closed(a *actor, f engine.OpEnded) {
 		w.fail(a, "operation %d ended without having started, or twice", f.Op)
 		return
 	}
-	a.open = slices.Delete(a.open, i, i+1)
+	a.open, a.moved = slices.Delete(a.open, i, i+1), true
 	w.tally.ops++
 	over := f.Result.Ended.Sub(f.Result.Bound)
 	w.tally.overBound = max(w.tally.overBound, over)

@@ -59,7 +59,7 @@ func (w *World) send(a *actor, s *engine.Send) {
 		r.item = w.shelves.item(s.Key, s.Record)
 		w.shelves.load(ref, s.More)
 	}
-	a.requests = append(a.requests, ref)
+	a.requests, a.moved = append(a.requests, ref), true
 	w.tally.requests++
 	if w.sent != nil {
 		w.sent(a.n)

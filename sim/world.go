@@ -74,6 +74,7 @@ type actor struct {
 	armed    mono.Time     // the earliest tick in the queue
 	requests []uint32      // under way
 	open     []engine.OpID // started and not ended
+	moved    bool          // something was sent, started or ended since checkOne
 	conns    conns
 
 	// A machine that sleeps hears nothing, and its monotonic clock stands.
