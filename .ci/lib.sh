@@ -141,10 +141,9 @@ explore() {
 	go test -count=1 -timeout=50m ./core/lookup -run TestEverySchedule -explore.n 8
 }
 
-# scale holds the simulator to published figures and to the limits of its design,
-# which are of a machine that does nothing else.
+# scale holds the simulator to the limits of its design, which are of a machine
+# that does nothing else.
 scale() {
-	go test -count=1 -v -timeout=30m ./sim -run '^(TestHopsToTheFirstHit|TestBucketsFillAsPublished)$' -valid.full
 	go test -timeout=3h ./sim -run X -bench Scale -benchtime 1x -scale.hold \
 		-scale.boot 1000,3000,10000,100000 -scale.lookups 10000,100000,1000000 -scale.asked 20000
 }

@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"flag"
 	"fmt"
 	"math"
 	"testing"
@@ -16,8 +15,6 @@ import (
 
 // The simulator against figures that others have published. Both are of
 // networks like those of go-libp2p-kad-dht: k and every bucket are 20.
-
-var validFull = flag.Bool("valid.full", false, "let all members of the network of the bucket fill start from nothing, instead of a hundred newcomers")
 
 // likeGo is the configuration of those networks: ten requests at a time, and
 // nothing of what a lookup here has beyond Kademlia.
@@ -100,20 +97,17 @@ const (
 	fillClosest  = .6109 // nodes that know all of their 20 closest, in that network
 )
 
-// TestBucketsFillAsPublished: nodes that join such a network from nothing fill
-// their tables as RFM19 found them.
+// TestBucketsFillAsPublished: a hundred nodes that join such a network from
+// nothing fill their tables as RFM19 found them.
 func TestBucketsFillAsPublished(t *testing.T) {
 	opt := Options{Nodes: fillNodes, Seed: 1, Engine: likeGo()}.defaults("bootstrap", fillNodes, 0)
 	w := NewWorld(opt)
 	for n := range uint32(seedCount) {
 		w.opt.Engine.Seeds = append(w.opt.Engine.Seeds, engine.Seed{Peer: w.info(n)})
 	}
-	joined := uint32(0)
-	if !*validFull {
-		w.Fill()
-		joined = fillNodes - 100
-	}
-	for n := joined; n < fillNodes; n++ {
+	const joined = fillNodes - 100
+	w.Fill()
+	for n := uint32(joined); n < fillNodes; n++ {
 		w.empty(n)
 		w.After(time.Duration(n-joined)*arrival, func() { w.step(w.actor(n), engine.StartBootstrap{Op: w.newOp()}) })
 	}
