@@ -78,6 +78,12 @@ type Config struct {
 	// the same, as they hear of them. Default: whoever answers may enter.
 	ManualAdmission bool
 
+	// LAN finds peers on the local network, see package lan. They are asked
+	// together with the remembered contacts, and soon if the node knows nobody:
+	// so it comes back without any seed. It stays the caller's to make, and is
+	// started and closed with the node. Default: none, and nothing is sent there.
+	LAN LAN
+
 	// Resolver resolves the names in Seeds. Default: DNS of the system. It
 	// gets params.DNSDeadline and is abandoned if it takes longer.
 	Resolver Resolver
@@ -180,6 +186,15 @@ func (m Mode) String() string {
 // what *madns.Resolver of go-multiaddr-dns does.
 type Resolver interface {
 	Resolve(ctx context.Context, name ma.Multiaddr) ([]ma.Multiaddr, error)
+}
+
+// LAN finds peers on the local network, as multicast DNS does.
+type LAN interface {
+	// Start begins to announce this host and to look for others; found is
+	// called for each, any number of times, and returns at once.
+	Start(found func(peer.AddrInfo)) error
+	// Close ends both. Found is not called after it.
+	Close() error
 }
 
 // Clock tells the time. Mono never goes back and may stop while the machine

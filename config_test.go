@@ -37,7 +37,7 @@ func addrs(t *testing.T, texts ...string) (out []ma.Multiaddr) {
 // what checked does with it, and of this list.
 func TestConfigIsCounted(t *testing.T) {
 	want := []string{
-		"Protocol", "Mode", "Seeds", "Remembered", "Paths", "AllowLoopback", "Addrs", "OneSite", "ManualAdmission", "Resolver", "DialWatch", "BlackHoles", "Validators", "ValueAge", "Store", "ReplicateEvery", "Approve", "Logger",
+		"Protocol", "Mode", "Seeds", "Remembered", "Paths", "AllowLoopback", "Addrs", "OneSite", "ManualAdmission", "LAN", "Resolver", "DialWatch", "BlackHoles", "Validators", "ValueAge", "Store", "ReplicateEvery", "Approve", "Logger",
 		"Seed", "Clock",
 	}
 	var got []string

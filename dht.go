@@ -43,6 +43,7 @@ type DHT struct {
 	keeper     *keeper
 	replicator *replicator
 	schedule   *schedule
+	lan        *lan
 	watch      *watcher
 	tags       *tags
 	logs       *logs
@@ -93,6 +94,7 @@ func New(h host.Host, cfg Config) (*DHT, error) {
 	go d.keeper.loop()
 	go d.replicator.loop()
 	go d.schedule.loop()
+	d.lan = startLAN(d)
 	return d, nil
 }
 
@@ -445,6 +447,7 @@ func (d *DHT) shut() error {
 		{"inbound streams", d.server.stop},
 		{"calls into libp2p", d.workers.stop},
 		{"the replicator", d.replicator.stop},
+		{"the local network", d.lan.stop},
 		{"the connection manager", func() <-chan struct{} { return d.tags.ended }},
 		{"the logger", func() <-chan struct{} { return d.logs.ended }},
 	} {

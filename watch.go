@@ -26,6 +26,7 @@ type watcher struct {
 	mu        sync.Mutex
 	mode      Mode // what the owner wants
 	reachable bool // what AutoNAT says
+	judged    bool // its second version has tested addresses, and knows better
 }
 
 // SetMode changes the mode that Config gave. It returns once the host's
@@ -55,6 +56,7 @@ func newWatcher(d *DHT) (*watcher, error) {
 		new(event.EvtPeerProtocolsUpdated),
 		new(event.EvtLocalAddressesUpdated),
 		new(event.EvtLocalReachabilityChanged),
+		new(event.EvtHostReachableAddrsChanged),
 	}, eventbus.BufSize(params.WatchBuffer), eventbus.Name("waymark"))
 	return &watcher{DHT: d, events: events, ended: make(chan struct{}), mode: d.cfg.Mode}, err
 }
@@ -97,9 +99,30 @@ func (w *watcher) notice(ev any) {
 	case event.EvtLocalAddressesUpdated:
 		w.moved()
 	case event.EvtLocalReachabilityChanged:
-		w.decide(func(w *watcher) { w.reachable = ev.Reachability == network.ReachabilityPublic })
+		w.decide(func(w *watcher) {
+			if !w.judged {
+				w.reachable = ev.Reachability == network.ReachabilityPublic
+			}
+		})
 		go w.server.serve() // it may block, and the next event must not wait
+	case event.EvtHostReachableAddrsChanged:
+		w.tested(ev)
+		go w.server.serve()
 	}
+}
+
+// tested takes the verdict of AutoNAT's second version, which tests addresses
+// one by one and not the host as a whole. One that others can reach is enough;
+// to have none counts once no address is left to be tested.
+func (w *watcher) tested(ev event.EvtHostReachableAddrsChanged) {
+	w.decide(func(w *watcher) {
+		switch {
+		case len(ev.Reachable) > 0:
+			w.judged, w.reachable = true, true
+		case len(ev.Unreachable) > 0 && len(ev.Unknown) == 0:
+			w.judged, w.reachable = true, false
+		}
+	})
 }
 
 // connected tells that a peer can be asked without a dial, or no longer. A

@@ -58,6 +58,7 @@ type Supervisor struct {
 	next    mono.Time
 	full    bool // the next one asks seeds too; a periodic refresh does not
 
+	heard    mono.Time // when somebody on the local network counts again
 	empty    bool      // the last one left nobody in the table
 	stranded bool      // a seed has failed, and none answered since or is in the table
 	seeds    mono.Time // when they are tried next, if stranded
@@ -210,6 +211,19 @@ func (s *Supervisor) introduced(now mono.Time, v View) {
 		return
 	}
 	s.empty = false
+	if soon := now.Add(params.RetryFirst); soon.Before(s.next) {
+		s.plan(now, params.RetryFirst, true)
+	}
+}
+
+// Heard tells of somebody on the local network who was not known before. A
+// node that is of no use does not wait for its next try to ask them; but at most
+// once in RetryMax, for who is on that network may invent as many as they like.
+func (s *Supervisor) Heard(now mono.Time) {
+	if !s.enabled || s.running || s.state == Ready || now.Before(s.heard) {
+		return
+	}
+	s.heard = now.Add(params.RetryMax)
 	if soon := now.Add(params.RetryFirst); soon.Before(s.next) {
 		s.plan(now, params.RetryFirst, true)
 	}

@@ -58,7 +58,7 @@ func (e *Engine) planFor(o *op, full bool) boot.Plan {
 		plan.Seeds = e.reunion()
 		return plan
 	}
-	plan.Seeds, plan.Remembered = e.seeds, e.remembered.handles
+	plan.Seeds, plan.Remembered = e.seeds, slices.Concat(e.nearby.handles, e.remembered.handles)
 	for _, s := range e.cfg.Seeds {
 		if s.Peer == nil {
 			plan.Names = append(plan.Names, s.Name)

@@ -81,6 +81,7 @@ type Engine struct {
 	byID       map[OpID]*op
 	children   OpID
 	remembered past
+	nearby     past // who has announced itself on the local network
 	spacing    spacing
 	vouchedFor map[contact.ID]bool // if the table is kept by hand: who may be in it
 	refreshes  int                 // bootstraps that began with the table alone
@@ -184,6 +185,8 @@ func (e *Engine) apply(ev Event) {
 		e.met(ev)
 	case Withdrawn:
 		e.withdrawn(ev.Peer)
+	case Neighbour:
+		e.neighbour(ev.Peer)
 	case Vouched:
 		e.vouched(ev.Peer)
 	case ClockJumped:
@@ -326,7 +329,7 @@ func (e *Engine) Clone() *Engine {
 	c.linked, c.seeds = e.linked.clone(), slices.Clone(e.seeds)
 	c.Scratch, c.shares = e.Scratch.clone(), false
 	c.admit, c.vouchedFor = e.admit.clone(), cloneMap(e.vouchedFor)
-	c.remembered.handles = slices.Clone(e.remembered.handles)
+	c.remembered.handles, c.nearby.handles = slices.Clone(e.remembered.handles), slices.Clone(e.nearby.handles)
 	c.cloneOps(e)
 	return &c
 }

@@ -180,6 +180,11 @@ type (
 	// that is known to be true, as in tests, benches and the simulator.
 	Vouched struct{ Peer *contact.Info }
 
+	// Neighbour says that a peer has announced itself on the local network. It
+	// is asked with the remembered contacts from now on, and soon if the node
+	// is not of use.
+	Neighbour struct{ Peer *contact.Info }
+
 	// ClockJumped says that the machine slept or its clock was set: what was
 	// under way is lost and blames nobody.
 	ClockJumped struct{ Gap int64 }
@@ -215,6 +220,7 @@ func (Disconnected) event()   {}
 func (Met) event()            {}
 func (Withdrawn) event()      {}
 func (Vouched) event()        {}
+func (Neighbour) event()      {}
 func (ClockJumped) event()    {}
 func (NetworkChanged) event() {}
 func (Supervise) event()      {}

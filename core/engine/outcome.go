@@ -228,7 +228,7 @@ func (e *Engine) blame(a attempt) {
 	e.memory.Failed(info, now)
 	left, probe := e.tab.Fail(a.peer, now)
 	if left {
-		e.remembered.add(a.peer, e.book)
+		e.remembered.add(a.peer, e.book, params.MaxRemembered)
 		e.tableChanged(a.peer, false, "failed")
 		e.recheck(a.peer)
 	}

@@ -56,15 +56,15 @@ type past struct {
 	handles []contact.Handle // held, the latest first
 }
 
-// add remembers a contact.
-func (p *past) add(h contact.Handle, book *contact.Book) {
+// add remembers a contact, and at most so many of them.
+func (p *past) add(h contact.Handle, book *contact.Book, most int) {
 	if i := slices.Index(p.handles, h); i >= 0 {
 		p.handles = slices.Delete(p.handles, i, i+1)
 	} else {
 		book.Hold(h)
 	}
 	p.handles = slices.Insert(p.handles, 0, h)
-	if n := len(p.handles); n > params.MaxRemembered {
+	if n := len(p.handles); n > most {
 		book.Drop(p.handles[n-1])
 		p.handles = p.handles[:n-1]
 	}
@@ -75,7 +75,22 @@ func (e *Engine) remember(infos []*contact.Info) {
 	for _, info := range slices.Backward(infos) {
 		if info.ID != e.self.ID {
 			h, _ := e.book.Intern(info)
-			e.remembered.add(h, e.book)
+			e.remembered.add(h, e.book, params.MaxRemembered)
 		}
+	}
+}
+
+// neighbour hears of a peer on the local network. It has a place among those
+// whom a bootstrap asks, of which others on that network cannot take more than
+// a few, and is no contact before it has answered. KAD-5.12.
+func (e *Engine) neighbour(info *contact.Info) {
+	if info.ID == e.self.ID {
+		return
+	}
+	h, _ := e.book.Intern(info)
+	fresh := !slices.Contains(e.nearby.handles, h)
+	e.nearby.add(h, e.book, params.MaxNeighbours)
+	if fresh && !e.tab.Has(h) {
+		e.super.Heard(e.now.Mono)
 	}
 }

@@ -17,6 +17,15 @@ const (
 	SeedTime = 5 * time.Second
 )
 
+// MaxNeighbours is how many peers of the local network are kept in mind, and how
+// many of its announcements are listened to in a NeighbourWindow: a network of a
+// household has a handful, and who floods it must not crowd out the contacts
+// that a node remembers.
+const (
+	MaxNeighbours   = MaxRemembered / 4
+	NeighbourWindow = time.Second
+)
+
 // MaxDeadline is the longest that a caller may extend an operation to with
 // WithDeadline. A lookup that shares the node with so many others that it has
 // MinShare slots, on a slow link, among P peers of whom none answers in time,

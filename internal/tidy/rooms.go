@@ -73,6 +73,7 @@ var Rooms = []Room{
 	{Path: "dual", Uses: []string{".", "core/engine", "core/params"}, Others: libp2p},
 	{Path: "crawl", Uses: []string{"core/*"}},
 	{Path: "fulltable", Uses: []string{".", "core/*", "crawl"}, Others: libp2p},
+	{Path: "lan", Others: libp2p},
 	{Path: "delegated", Uses: []string{".", "core/engine", "core/params"}, Others: slices.Concat(libp2p, boxo, telemetry)},
 	{Path: "telemetry", Uses: []string{".", "core/*"}, Others: telemetry},
 	{Path: "dashboard", Uses: []string{".", "core/*"}},
