@@ -216,7 +216,7 @@ func (e *Engine) getEnded(o *op, why Outcome) {
 func (e *Engine) correct(o *op) {
 	best := o.get.values[o.get.best]
 	var lack []contact.Handle
-	for _, h := range o.get.closest {
+	for _, h := range e.sure(o, best.from) {
 		if !slices.Contains(best.from, h) {
 			lack = append(lack, h)
 		}
@@ -229,4 +229,28 @@ func (e *Engine) correct(o *op) {
 	if e.enqueue(c) {
 		e.load(c, &storing{ask: AskStore, key: o.preimage, record: best.record, todo: lack})
 	}
+}
+
+// sure returns those of whom a get has found that belong to the k closest. If
+// its walk has not converged, it is sure only of those who are nearer to the key
+// than the middle one of those who gave the value, and so were of the k closest
+// when that was stored: the others are on the way there.
+func (e *Engine) sure(o *op, givers []contact.Handle) []contact.Handle {
+	if o.get.ended == Converged {
+		return o.get.closest
+	}
+	given := make([]key.Key, 0, len(givers))
+	for _, h := range givers {
+		if h != 0 { // we are not where we would look
+			given = append(given, e.book.Info(h).Key)
+		}
+	}
+	slices.SortFunc(given, o.target.Closer)
+	n := slices.IndexFunc(o.get.closest, func(h contact.Handle) bool {
+		return len(given) == 0 || o.target.Closer(e.book.Info(h).Key, given[len(given)/2]) > 0
+	})
+	if n < 0 {
+		return o.get.closest
+	}
+	return o.get.closest[:n]
 }
