@@ -51,7 +51,7 @@ func told(m mutant) mutant {
 
 // mutants are the planted defects. The first ones are those of the report that
 // the house was built to answer; the rest are what one might get wrong.
-var mutants = slices.Concat(reported, slots, clocks, paths, caps, outcomes, memories, bootstraps, nodes, schedules)
+var mutants = slices.Concat(reported, slots, clocks, paths, caps, outcomes, memories, bootstraps, nodes, schedules, records)
 
 // The four defects of rust-libp2p #5432.
 var reported = []mutant{
@@ -217,4 +217,14 @@ var schedules = []mutant{
 	one("a sleep goes unnoticed", "republish/republish.go", "drift.Abs() > params.ClockGap", "false"),
 	one("all regions have one time", "republish/schedule.go", "m.epoch + mono.Wall(share)*second", "m.epoch + mono.Wall(share*0)*second"),
 	one("the least overdue first", "republish/schedule.go", "g.due < first.due", "g.due > first.due"),
+}
+
+// What is stored, and on whom.
+var records = []mutant{
+	one("a crowd around a key is never noticed", "engine/eclipse.go",
+		"params.CrowdSigmas*sigma) {\n\t\t\treturn true\n", "params.CrowdSigmas*sigma) {\n\t\t\treturn false\n"),
+	one("one group is enough for an early end", "engine/eclipse.go",
+		"return len(groups)+alone >= min(s.enough, params.EarlyGroups)", "return true"),
+	one("whoever stores a value stores it again", "engine/replicate.go",
+		"e.self.Key) < 0 {\n\t\treturn nil\n", "e.self.Key) < 0 {\n\t\treturn near\n"),
 }
