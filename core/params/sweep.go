@@ -64,7 +64,7 @@ const (
 	// key to be provided: half of them.
 	SweepEnough = K / 2
 	// SweepRetry is when a region is tried again in which keys were not
-	// provided: fifty times before what was stored a cycle ago expires.
+	// provided: seventy times before what was stored a cycle ago expires.
 	SweepRetry = 30 * time.Minute
 	// SweepHold is how long nothing is begun after a lookup that found nobody;
 	// it doubles with each further one, up to SweepRetry. A node that is told
