@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
@@ -56,6 +57,9 @@ func New(h host.Host, cfg Config) (*DHT, error) {
 	cfg = cfg.completed(h)
 	if w, l := cfg.WAN.Protocol, cfg.LAN.Protocol; w == l {
 		return nil, fmt.Errorf("%w: both networks speak %s; give one of them another Protocol", waymark.ErrBadConfig, w)
+	}
+	if s := cfg.WAN.Store; s != nil && reflect.TypeOf(s).Comparable() && s == cfg.LAN.Store {
+		return nil, fmt.Errorf("%w: both networks have one store, and would mix their routing tables; give each its own", waymark.ErrBadConfig)
 	}
 	wan, err := waymark.New(h, cfg.WAN)
 	if err != nil {

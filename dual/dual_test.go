@@ -21,6 +21,7 @@ import (
 	"github.com/waymark-dht/waymark/core/params"
 	"github.com/waymark-dht/waymark/dual"
 	"github.com/waymark-dht/waymark/internal/testkit"
+	"github.com/waymark-dht/waymark/store/memory"
 )
 
 // The world of these tests is 127.1.0.0/16, and its one LAN is 127.2.0.0/16.
@@ -388,8 +389,12 @@ func TestACancelledSearchClosesItsChannel(t *testing.T) {
 	})
 }
 
-func TestTwoNodesOfOneProtocolAreRefused(t *testing.T) {
+func TestTwoNodesOfOneProtocolOrStoreAreRefused(t *testing.T) {
 	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		s := memory.New(memory.Config{})
+		if _, err := dual.New(w.Host(), dual.Config{WAN: waymark.Config{Store: s}, LAN: waymark.Config{Store: s}}); !errors.Is(err, waymark.ErrBadConfig) {
+			t.Error(err)
+		}
 		_, err := dual.New(w.Host(), dual.Config{LAN: waymark.Config{Protocol: waymark.DefaultProtocol}})
 		if !errors.Is(err, waymark.ErrBadConfig) {
 			t.Error(err)
