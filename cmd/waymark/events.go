@@ -110,6 +110,16 @@ type (
 		Peers   int      `json:"network_size"`
 		Crowd   float64  `json:"expected"` // peers where Closest are
 	}
+	sweptLine struct {
+		Bits    int     `json:"bits"` // of the region's prefix
+		Keys    int     `json:"keys"`
+		Stored  int     `json:"stored"`
+		Certain int     `json:"certain"`
+		Lookups int     `json:"lookups"`
+		Peers   int     `json:"peers"`
+		Batches int     `json:"batches"`
+		Lag     float64 `json:"lag_ms"`
+	}
 	missedLine struct {
 		Count int `json:"count"`
 	}
@@ -153,6 +163,8 @@ func (e *events) note(f waymark.Fact) {
 		e.line(f.At, noun(f.Kind)+verb, alarmLine{uint64(f.Op), waits})
 	case engine.Eclipsed:
 		e.line(f.At, noun(f.Kind)+".eclipsed", eclipsedLine{uint64(f.Op), f.Target.String(), idsOf(f.Closest), f.Peers, f.Crowd})
+	case engine.Swept:
+		e.line(f.At, "region.swept", sweptLine{f.Bits, f.Keys, f.Stored, f.Certain, f.Lookups, f.Peers, f.Told, ms(f.Lag)})
 	case engine.Missed:
 		e.line(f.At, "gap", missedLine{f.Count})
 	}
