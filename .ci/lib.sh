@@ -169,6 +169,10 @@ hosts() {
 	fi
 }
 
+# worlds runs every scenario of the simulator with every share of dead members,
+# so many lookups of callers over all, and prints a row for each.
+worlds() { go test -count=1 -v -timeout 4h ./sim -run '^TestWorlds$' -worlds "$1"; }
+
 # interop runs boxo's programs on Waymark, and then tries it beside the strangers
 # whose packages are to be had. Their programs are built first, which takes some
 # five minutes the first time.

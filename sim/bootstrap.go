@@ -5,6 +5,7 @@ import (
 
 	"github.com/waymark-dht/waymark/core/engine"
 	"github.com/waymark-dht/waymark/core/mono"
+	"github.com/waymark-dht/waymark/core/params"
 )
 
 const (
@@ -68,4 +69,43 @@ func (w *World) fill() float64 {
 		have += w.nodes[n].tab.Len()
 	}
 	return ratio(have, could)
+}
+
+// Level is one bucket of the tables of a world, and what it could be: as many
+// as it holds, or all who belong there. Means over members that answer.
+type Level struct {
+	Bucket      int
+	Have, Could float64
+}
+
+// levelSample is of how many members the levels are taken.
+const levelSample = 500
+
+// levels looks into the tables of some members that answer, spread evenly.
+func (w *World) levels() (all []Level) {
+	alive := w.answering()
+	every := 1 + len(alive.nodes)/levelSample
+	count := 0.0
+	for i := 0; i < len(alive.nodes); i += every {
+		n := alive.nodes[i]
+		count++
+		lo, hi := 0, len(alive.nodes)
+		for b := 0; hi-lo > 1 && b < params.Buckets; b++ {
+			own, other := alive.halves(lo, hi, b, w.key(n))
+			if b == len(all) {
+				all = append(all, Level{Bucket: b})
+			}
+			all[b].Could += float64(min(other[1]-other[0], capacity(w.opt.Engine.Table.Sizes, b)))
+			lo, hi = own[0], own[1]
+		}
+		for h := range w.nodes[n].tab.All {
+			if b := w.nodes[n].tab.BucketOf(h); b < len(all) {
+				all[b].Have++
+			}
+		}
+	}
+	for b := range all {
+		all[b].Have, all[b].Could = all[b].Have/count, all[b].Could/count
+	}
+	return all
 }

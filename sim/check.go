@@ -100,6 +100,7 @@ func (w *World) closed(a *actor, f engine.OpEnded) {
 	}
 	a.open, a.moved = slices.Delete(a.open, i, i+1), true
 	w.tally.ops++
+	w.use(f)
 	over := f.Result.Ended.Sub(f.Result.Bound)
 	w.tally.overBound = max(w.tally.overBound, over)
 	if over > params.Epsilon {

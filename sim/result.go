@@ -16,6 +16,11 @@ type tally struct {
 	ops       uint64
 	overdue   int
 	overBound time.Duration
+	walks     uint64    // operations of one lookup: a caller's, or a bucket's refresh
+	boots     uint64    // bootstraps
+	part      float64   // the greatest part of its bound that any operation used
+	bound     [2]Shares // how many walks and bootstraps used which part of their bound
+	joined    []Point   // of each bootstrap, if there are plots
 
 	lookups   int
 	converged int
@@ -32,6 +37,30 @@ type tally struct {
 	marks     []Mark
 }
 
+// Shares counts what lies in each of fifty equal parts of 0 to 100 %, and beyond.
+type Shares [51]uint64
+
+func (s *Shares) add(x float64) { s[max(0, min(len(s)-1, int(x*float64(len(s)-1))))]++ }
+
+// use files which part of its bound an operation used.
+func (w *World) use(f engine.OpEnded) {
+	t, took := &w.tally, f.Result.Ended.Sub(f.Result.Started)
+	part := ratio(int(took), int(f.Result.Bound.Sub(f.Result.Started)))
+	t.part = max(t.part, part)
+	switch f.Kind {
+	case engine.KindBootstrap:
+		t.boots++
+		t.bound[1].add(part)
+		if w.opt.Plots != nil {
+			t.joined = append(t.joined, Point{w.now, ms(took)})
+		}
+	case engine.KindPing, engine.KindStore:
+	default:
+		t.walks++
+		t.bound[0].add(part)
+	}
+}
+
 // Plots are the single figures of a run, for whoever draws them.
 type Plots struct {
 	End, First, Most []time.Duration // of each lookup: its end, its first answer, 15 of its final 20
@@ -39,6 +68,9 @@ type Plots struct {
 	Recall           []Point         // of each lookup, by when it ended
 	Useful           []time.Duration // of each node: how long it took to be of use
 	Marks            []Mark          // what the scenario did
+	Bound            [2]Shares       // which part of their bound walks and bootstraps used
+	Fill             []Level         // how full the tables are, by bucket
+	Joined           []Point         // bootstraps: when each ended, and after how many milliseconds
 }
 
 // Point is a value at a moment of virtual time.
@@ -67,6 +99,9 @@ type Result struct {
 	EventsPerCPUs float64       `json:"events_per_cpu_s"`
 	BytesPerNode  float64       `json:"bytes_per_node"`
 	Operations    uint64        `json:"operations"`
+	Walks         uint64        `json:"walks"`         // of them, those of one lookup, a caller's or a refresh's
+	Booted        uint64        `json:"boots"`         // and the bootstraps, refreshes included
+	OfBound       float64       `json:"most_of_bound"` // the greatest part of its bound that any operation used
 	Lookups       int           `json:"lookups"`
 	Converged     int           `json:"converged"`
 	Recall        float64       `json:"recall"`
@@ -167,6 +202,7 @@ func (w *World) finish(err error) (Result, error) {
 	r := w.Result()
 	if p, t := w.opt.Plots, &w.tally; p != nil {
 		p.End, p.First, p.Most, p.Depth, p.Recall, p.Marks = t.end, t.first, t.most, t.depths, t.recalls, t.marks
+		p.Bound, p.Joined, p.Fill = t.bound, t.joined, w.levels()
 	}
 	if err == nil && r.Stalled > 0 {
 		err = w.broken("%d operations are open though their time is over", r.Stalled)
@@ -180,6 +216,7 @@ func (w *World) Result() Result {
 	r := Result{
 		Scenario: w.opt.Scenario, Nodes: len(w.nodes), Seed: w.opt.Seed, Dead: w.opt.Dead,
 		TraceHash: hex(w.trace), Virtual: w.now.Sub(0), Events: w.events, Operations: t.ops,
+		Walks: t.walks, Booted: t.boots, OfBound: t.part,
 		Lookups: t.lookups, Converged: t.converged, Overdue: t.overdue, Stalled: w.stalled(),
 		MaxOverBound: ms(max(0, t.overBound)),
 		Recall:       ratio(t.found, t.exist), Honest: t.honest.value(), Requests: ratio(t.asked, t.lookups), Depth: ratio(t.hops, t.lookups),

@@ -24,6 +24,9 @@ func simPage(story sim.Scenario, r sim.Result, opt sim.Options, p sim.Plots) []b
 	plot(&b, "How far they went", "lookups by hops of the farthest informant that helped", columns(p.Depth))
 	plot(&b, "What they found", "share of the true nearest peers that answer, mean of the lookups that ended then, by virtual time", recallOverTime(p))
 	plot(&b, "How long nodes took to be of use", "share of the nodes, by milliseconds", distribution{{"of use", seconds(p.Useful)}}.draw())
+	plot(&b, "When bootstraps ended", "each a point: by virtual time, and how long it took", scatter(p.Joined, p.Marks))
+	plot(&b, "How full the tables are", "contacts of a member by bucket, the mean; the outline is what there is to hold: the bucket's size, or all who belong there", levels(p.Fill))
+	plot(&b, "Time against bound", "share of the operations that had ended by then, by the part of their bound", ofBound(p.Bound))
 	b.WriteString("</main></html>\n")
 	return []byte(b.String())
 }
@@ -43,7 +46,7 @@ td:first-child{color:var(--dim);white-space:nowrap}
 svg{width:100%%;height:auto;display:block}svg text{fill:var(--dim);font:11px system-ui,sans-serif}
 .axis{stroke:var(--rule);stroke-width:1;fill:none}.mark{stroke:var(--dim);stroke-dasharray:3 3}
 .l0{stroke:var(--a)}.l1{stroke:var(--b);stroke-dasharray:7 3}.l2{stroke:var(--c);stroke-dasharray:2 3}.line{fill:none;stroke-width:2}
-.bar{fill:var(--a)}
+.bar{fill:var(--a)}.dot{fill:var(--a);fill-opacity:.5}
 </style>
 <main><h1>%s, seed %d</h1><p>%s</p>
 <code>%s</code>
@@ -57,14 +60,20 @@ func escaped(text string) string { return escape.Replace(text) }
 func figures(b *strings.Builder, r sim.Result) {
 	rows := [][2]string{
 		{"nodes", fmt.Sprintf("%d, %d %% of them dead from the start", r.Nodes, r.Dead)},
-		{"lookups", fmt.Sprintf("%d, %d converged, recall %.4f", r.Lookups, r.Converged, r.Recall)},
-		{"end", fmt.Sprintf("p50 %s, p95 %s", millis(r.P50), millis(r.P95))},
-		{"15 of 20", fmt.Sprintf("p50 %s, p95 %s", millis(r.Most50), millis(r.Most95))},
-		{"requests", fmt.Sprintf("%.1f for each lookup", r.Requests)},
-		{"bound", fmt.Sprintf("%d operations, overdue %d, stalled %d, at most %s over", r.Operations, r.Overdue, r.Stalled, millis(r.MaxOverBound))},
+		{"bound", fmt.Sprintf("%d operations, overdue %d, stalled %d, at most %s over; %.0f %% of a bound used at most", r.Operations, r.Overdue, r.Stalled, millis(r.MaxOverBound), 100*r.OfBound)},
 		{"engine", fmt.Sprintf("%d events, %.0f per CPU second, %.0f bytes per node", r.Events, r.EventsPerCPUs, r.BytesPerNode)},
 		{"virtual time", r.Virtual.Round(time.Millisecond).String()},
 		{"trace", r.TraceHash},
+	}
+	if r.Lookups > 0 {
+		rows = append(rows,
+			[2]string{"lookups", fmt.Sprintf("%d, %d converged, recall %.4f", r.Lookups, r.Converged, r.Recall)},
+			[2]string{"end", fmt.Sprintf("p50 %s, p95 %s", millis(r.P50), millis(r.P95))},
+			[2]string{"15 of 20", fmt.Sprintf("p50 %s, p95 %s", millis(r.Most50), millis(r.Most95))},
+			[2]string{"requests", fmt.Sprintf("%.1f for each lookup", r.Requests)})
+	}
+	if r.Bootstraps > 0 {
+		rows = append(rows, [2]string{"joined", fmt.Sprintf("%d of %d, p50 %s, p95 %s", r.Ready, r.Bootstraps, millis(r.Boot50), millis(r.Boot95))})
 	}
 	if r.Back > 0 {
 		rows = append(rows, [2]string{"of use", fmt.Sprintf("%d nodes, p50 %s, p95 %s, last %s of at most %s", r.Back, millis(r.Back50), millis(r.Back95), millis(r.BackMax), millis(r.BackBound))})
@@ -86,7 +95,7 @@ func plot(b *strings.Builder, title, legend, svg string) {
 // The measures of a picture.
 const (
 	plotWidth, plotHeight         = 720, 240
-	plotLeft, plotTop             = 40, 10
+	plotLeft, plotTop             = 48, 10
 	plotRight, plotBottom         = plotWidth - 10, plotHeight - 24
 	plotSpanX, plotSpanY          = plotRight - plotLeft, plotBottom - plotTop
 	plotSteps                     = 120 // points of a curve
@@ -101,7 +110,7 @@ func axes(most float64, unit string) string {
 	for i := range 5 {
 		share := float64(i) / 4
 		fmt.Fprintf(&b, `<text x="%d" y="%.0f" text-anchor="end">%.0f %%</text>`, plotLeft-5, upwards(share)+4, share*100)
-		fmt.Fprintf(&b, `<text x="%.0f" y="%d" text-anchor="%s">%.0f%s</text>`, rightwards(share), plotHeight-8, []string{"start", "middle", "middle", "middle", "end"}[i], share*most, unit)
+		fmt.Fprintf(&b, `<text x="%.0f" y="%d" text-anchor="%s">%.0f%s</text>`, rightwards(share), plotHeight-8, anchors[i], share*most, unit)
 	}
 	return b.String()
 }
@@ -150,8 +159,7 @@ func (d distribution) draw() string {
 			fmt.Fprintf(&b, "%c%.1f %.1f", "ML"[min(step, 1)], rightwards(at/most), upwards(float64(done)/float64(len(c.ms))))
 		}
 		b.WriteString(`"/>`)
-		y := plotBottom - 14*(len(d)-i)
-		fmt.Fprintf(&b, `<path class="line l%d" d="M%d %dh26"/><text x="%d" y="%d">%s</text>`, i, plotRight-140, y, plotRight-108, y+4, c.name)
+		b.WriteString(legend(i, len(d), c.name))
 	}
 	return b.String() + "</svg>"
 }
@@ -197,10 +205,7 @@ func recallOverTime(p sim.Plots) string {
 	}
 	var b strings.Builder
 	b.WriteString(axes(time.Duration(end).Seconds(), " s"))
-	for _, m := range p.Marks {
-		x := rightwards(min(share(int64(m.At)), 1))
-		fmt.Fprintf(&b, `<path class="mark" d="M%.1f %dV%d"/><text x="%.1f" y="%d">%s</text>`, x, plotTop, plotBottom, x+4, plotBottom-6, escaped(m.What))
-	}
+	b.WriteString(marked(p.Marks, max(time.Duration(end).Seconds(), 1), plotBottom-6))
 	b.WriteString(`<path class="line l0" d="`)
 	pen := 'M'
 	for slot := range sum {
