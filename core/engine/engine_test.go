@@ -19,6 +19,7 @@ type village struct {
 	t       *testing.T
 	e       *Engine
 	now     mono.Time
+	wall    mono.Wall // the wall clock, which stands unless a test moves it
 	members []*contact.Info
 	mute    map[contact.ID]bool
 	due     []arrival
@@ -50,7 +51,7 @@ func newVillage(t *testing.T, n int, cfg Config) *village {
 
 // step tells the engine of an event and carries out the effects.
 func (v *village) step(ev Event) {
-	v.e.Step(mono.Now{Mono: v.now}, ev)
+	v.e.Step(mono.Now{Mono: v.now, Wall: v.wall}, ev)
 	for eff, ok := v.e.Next(); ok; eff, ok = v.e.Next() {
 		switch eff := eff.(type) {
 		case Send:
