@@ -8,6 +8,7 @@ import (
 	"github.com/waymark-dht/waymark/core/contact"
 	"github.com/waymark-dht/waymark/core/mono"
 	"github.com/waymark-dht/waymark/core/params"
+	"github.com/waymark-dht/waymark/core/record"
 )
 
 // Rows of docs/HANGS.md that are told best with a whole engine.
@@ -124,5 +125,73 @@ func TestTheWallClockSetsNoDeadline(t *testing.T) {
 		if jumps := ends[1][n]; jumps.Ended != still.Ended || jumps.Outcome != still.Outcome || len(jumps.Closest) != len(still.Closest) {
 			t.Errorf("operation %d: %v after %v; with a wall clock that jumps %v after %v", n+1, still.Outcome, time.Duration(still.Ended), jumps.Outcome, time.Duration(jumps.Ended))
 		}
+	}
+}
+
+// Rows 41 and 42: the closest are found fast and fall silent when they are to
+// store something. That costs one deadline more, and is told as it is.
+func TestAPutToPeersThatFallSilentEndsAfterOneDeadline(t *testing.T) {
+	for _, ev := range []Event{
+		StartPut{Op: 1, Record: record.Record{Key: []byte("/v/a"), Value: []byte("1")}},
+		StartProvide{Op: 1, Key: []byte("content")},
+	} {
+		v, _ := joined(t, 60)
+		plain := v.serve
+		v.serve = func(eff Effect) Event {
+			if s, ok := eff.(Send); ok && s.Ask != AskPeers {
+				return nil
+			}
+			return plain(eff)
+		}
+		v.step(ev)
+		v.run()
+		r := v.result(1)
+		if r.Outcome != Unstored || len(r.Stored) != 0 || len(r.Unstored) == 0 || r.Ended.Sub(r.Started) > params.HardMax+100*time.Millisecond {
+			t.Errorf("%T: %v after %v, %d stored, %d not", ev, r.Outcome, r.Ended.Sub(r.Started), len(r.Stored), len(r.Unstored))
+		}
+		v.rested()
+	}
+}
+
+// Row 67: who was asked and stayed silent is not found, and nothing is stored
+// with it.
+func TestSilentNeighboursAreNotCountedAsFound(t *testing.T) {
+	v, s := joined(t, 60)
+	near := v.nearest([]byte("/v/a"))
+	for i, m := range near {
+		v.mute[m.ID] = i%2 == 0
+	}
+	v.step(StartPut{Op: 1, Record: record.Record{Key: []byte("/v/a"), Value: []byte("1")}})
+	v.run()
+	r := v.result(1)
+	if r.Outcome != Stored || len(r.Stored) != params.K {
+		t.Fatalf("%v: stored by %d", r.Outcome, len(r.Stored))
+	}
+	for _, m := range append(r.Closest, r.Stored...) {
+		if v.mute[m.ID] {
+			t.Errorf("%s is silent and counts as found", m.ID)
+		}
+	}
+	for i, m := range near {
+		if i%2 == 1 && s.values[m.ID] == nil {
+			t.Errorf("%s answers, is one of the closest, and has nothing", m.ID)
+		}
+	}
+	v.rested()
+}
+
+// Row 7: a node that knows nobody and has no seeds tries once a pause, for
+// hours, and sends nothing.
+func TestWithoutSeedsThereIsOneTryAPause(t *testing.T) {
+	v := newVillage(t, 1, Config{})
+	v.e = New(Config{}, contact.New("self"), contact.NewBook(), 1)
+	v.step(Supervise{})
+	v.runUntil(mono.Time(time.Hour))
+	tries := len(v.bootstraps())
+	if most := 6 + int(time.Hour/params.RetryMax); tries < most/2 || tries > most {
+		t.Errorf("%d tries in an hour", tries)
+	}
+	if len(v.due) > 0 {
+		t.Error("something was sent")
 	}
 }
