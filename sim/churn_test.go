@@ -8,6 +8,9 @@ import (
 
 // The stress of the guarantee: sessions with a median of twenty minutes.
 func TestAStressOfChurnLeavesNobodyBehind(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes seconds")
+	}
 	r, err := Churn(Options{Nodes: 120, Seed: 2, Dead: 15, Lookups: 60, Duration: time.Hour, Shape: 50, Scale: 42 * time.Minute})
 	if err != nil {
 		t.Fatal(err)
@@ -19,6 +22,9 @@ func TestAStressOfChurnLeavesNobodyBehind(t *testing.T) {
 
 // A sample of the soak: half a day, with four outages.
 func TestHalfADayOfChurnAndOutages(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes seconds")
+	}
 	r, err := Soak(Options{Nodes: 40, Seed: 1, Lookups: 40, Duration: 12 * time.Hour})
 	if err != nil {
 		t.Fatal(err)

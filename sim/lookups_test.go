@@ -13,7 +13,11 @@ func faulty(seed uint64) Options {
 }
 
 func TestTwentySeedsOfAFaultyWorld(t *testing.T) {
-	for seed := range uint64(20) {
+	seeds := uint64(20)
+	if testing.Short() {
+		seeds = 3
+	}
+	for seed := range seeds {
 		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
 			t.Parallel() // worlds share nothing
 			r, err := Lookups(faulty(seed))
@@ -47,6 +51,9 @@ func TestOneSeedIsOneRun(t *testing.T) {
 
 // Each scenario run twice is one run: the same figures and the same trace.
 func TestEveryScenarioRepeats(t *testing.T) {
+	if testing.Short() {
+		t.Skip("each scenario is run once, by other tests")
+	}
 	for _, s := range Scenarios {
 		opt := Options{Nodes: 80, Seed: 11, Dead: 15, Lookups: 20, Duration: 2 * time.Minute, Rest: time.Minute}
 		first, err := s.Run(opt)

@@ -13,6 +13,9 @@ import (
 // Where nobody is dead, all find what there is, and each in its own way: the
 // one that keeps three requests in flight takes longest and asks least.
 func TestRivalsFindWhatThereIs(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes seconds")
+	}
 	var took [3]float64
 	var asked [3]float64
 	for _, p := range []Policy{Waymark, GoLike, RustLike} {
@@ -33,6 +36,9 @@ func TestRivalsFindWhatThereIs(t *testing.T) {
 // Where 15 % are dead, Waymark beats both on the same seeds: in time, and in
 // what it finds.
 func TestWaymarkBeatsItsRivalsOnTheSameSeeds(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes seconds")
+	}
 	for seed := range uint64(2) {
 		var runs [3]Result
 		for _, p := range []Policy{Waymark, GoLike, RustLike} {

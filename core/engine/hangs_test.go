@@ -195,3 +195,22 @@ func TestWithoutSeedsThereIsOneTryAPause(t *testing.T) {
 		t.Error("something was sent")
 	}
 }
+
+// Rows 55 and 93: of the checks of newly met servers too nothing of before a
+// sleep is waited for.
+func TestASleepForgetsTheChecksThatWereUnderWay(t *testing.T) {
+	v := newVillage(t, 1, Config{})
+	for i := range 3 {
+		slow := contact.New(contact.ID(fmt.Sprintf("slow %d", i)), "\x04\x7f\x00\x00\x01\x06\x00\x02")
+		v.mute[slow.ID] = true
+		v.step(Met{Peer: slow})
+	}
+	if v.e.Idle() {
+		t.Fatal("nobody is checked")
+	}
+	v.step(ClockJumped{Gap: int64(time.Hour)})
+	if len(v.aborted) != 3 {
+		t.Errorf("%d of 3 checks were withdrawn", len(v.aborted))
+	}
+	v.rested()
+}

@@ -1,4 +1,4 @@
-// Command mutate plants one defect after another in a copy of the ground floor and runs the short tests against each: all must be caught.
+// Command mutate plants one defect after another in a copy of the ground floor and runs the short tests, and the simulator, against each: all must be caught.
 //
 // It may not touch the house itself: the copy is a temporary folder, and each defect is undone before the next.
 // Start reading at [mutants], the list of defects, then [bench.judge].
@@ -21,13 +21,18 @@ import (
 // hang is caught as well.
 const patience = 20 * time.Second
 
+// townPatience is the same for the simulator, which takes three seconds of
+// processor time when nothing is wrong.
+const townPatience = time.Minute
+
 func main() {
 	only := flag.String("only", "", "try only the mutants whose name contains this")
 	root := flag.String("root", ".", "the folder of the module")
+	who := flag.Bool("who", false, "run every room against every mutant, and say which kinds of test caught it")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	killed, tried, err := run(ctx, *root, *only)
+	killed, tried, err := run(ctx, *root, *only, *who)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mutate:", err)
 		os.Exit(2)
@@ -39,7 +44,7 @@ func main() {
 }
 
 // run tries the mutants and prints a line for each.
-func run(ctx context.Context, root, only string) (killed, tried int, err error) {
+func run(ctx context.Context, root, only string, who bool) (killed, tried int, err error) {
 	b, err := newBench(root)
 	if err != nil {
 		return 0, 0, err
@@ -54,7 +59,7 @@ func run(ctx context.Context, root, only string) (killed, tried int, err error) 
 		if !strings.Contains(m.Name, only) {
 			continue
 		}
-		v, err := b.judge(ctx, m)
+		v, err := b.judge(ctx, m, who)
 		if err != nil {
 			return 0, 0, err
 		}
@@ -64,6 +69,9 @@ func run(ctx context.Context, root, only string) (killed, tried int, err error) 
 		case v.Killer != "" && strings.Contains(v.Killer, m.By):
 			killed++
 			fate = v.Room + ": " + v.Killer
+			if who {
+				fate = kinds(v.Killer) + ": " + fate
+			}
 		case v.Killer != "":
 			fate = "SURVIVED " + m.By + "; " + v.Room + ": " + v.Killer
 		}
@@ -98,16 +106,18 @@ func newBench(root string) (*bench, error) {
 			return nil, err
 		}
 	}
-	if err := os.CopyFS(filepath.Join(dir, "core"), os.DirFS(filepath.Join(root, "core"))); err != nil {
-		os.RemoveAll(dir)
-		return nil, err
+	for _, name := range []string{"core", "sim"} {
+		if err := os.CopyFS(filepath.Join(dir, name), os.DirFS(filepath.Join(root, name))); err != nil {
+			os.RemoveAll(dir)
+			return nil, err
+		}
 	}
 	return &bench{dir}, nil
 }
 
 // judge plants a mutant, runs the rooms that it can reach until one of them
-// fails, and undoes it.
-func (b *bench) judge(ctx context.Context, m mutant) (v verdict, err error) {
+// fails, or all of them, and undoes it.
+func (b *bench) judge(ctx context.Context, m mutant, all bool) (v verdict, err error) {
 	began := time.Now()
 	originals := map[string][]byte{}
 	defer func() {
@@ -136,15 +146,42 @@ func (b *bench) judge(ctx context.Context, m mutant) (v verdict, err error) {
 		}
 	}
 	for _, room := range m.reach() {
-		if v = b.test(ctx, room); v.Killer == "build" {
-			return v, fmt.Errorf("%s does not compile, which proves nothing:\n%s", m.Name, v.output)
+		got := b.test(ctx, room)
+		if got.Killer == "build" {
+			return got, fmt.Errorf("%s does not compile, which proves nothing:\n%s", m.Name, got.output)
 		}
-		if v.Killer != "" || ctx.Err() != nil {
+		if got.Killer != "" {
+			v.Room, v.Killer = strings.TrimSpace(v.Room+" "+room), strings.TrimSpace(v.Killer+" "+got.Killer)
+		}
+		if v.Killer != "" && !all || ctx.Err() != nil {
 			return v, ctx.Err()
 		}
 	}
 	return v, nil
 }
+
+// kinds says of which kinds the tests are that caught a mutant.
+func kinds(killers string) string {
+	var found []string
+	for _, k := range []struct{ kind, tests string }{
+		{"stories", `\bTestStories\b`},
+		{"explorer", `\bTestEverySchedule\b`},
+		{"random", `\b(TestRandomSchedules|FuzzSchedule|TestRecordsUnderAnySchedule)\b`},
+		{"simulator", simulatorTests},
+	} {
+		if regexp.MustCompile(k.tests).MatchString(killers) {
+			found = append(found, k.kind)
+		}
+	}
+	if len(found) == 0 {
+		return "others"
+	}
+	return strings.Join(found, ", ")
+}
+
+// simulatorTests are the tests of the simulator that run the engine through
+// whole networks; what else it has tests the simulator.
+const simulatorTests = `\b(TestTownsKeepTheirPromises|TestTwentySeedsOfAFaultyWorld|TestEverybodyComesInThroughFourSeeds|TestASleeperWakesAmidWhatItDid|TestTwoNetworksThatStartedApartBecomeOne)\b`
 
 var (
 	failed = regexp.MustCompile(`(?m)^--- FAIL: (\S+)`)
@@ -153,7 +190,13 @@ var (
 
 // test runs the short tests of a room.
 func (b *bench) test(ctx context.Context, room string) verdict {
-	cmd := exec.CommandContext(ctx, "go", "test", "-short", "-vet=off", "-timeout", patience.String(), "./core/"+room)
+	args := []string{"test", "-short", "-vet=off"}
+	if room == simulator {
+		args = append(args, "-timeout", townPatience.String(), "-run", simulatorTests, "./sim")
+	} else {
+		args = append(args, "-timeout", patience.String(), "./core/"+room)
+	}
+	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = b.dir
 	out, err := cmd.CombinedOutput()
 	v := verdict{Room: room, output: string(out)}
