@@ -18,7 +18,7 @@ const lastSurveyed = 121
 var (
 	hangRow = regexp.MustCompile(`^\| (\d+) \| [^|]+ \| ([^|]+) \|$`)
 	ticked  = regexp.MustCompile("`([^`]+)`")
-	goTest  = regexp.MustCompile(`^([a-z/]+)\.((?:Test|Fuzz)\w+)$`)
+	goTest  = regexp.MustCompile(`^([a-z/]+) ((?:Test|Fuzz)\w+)$`)
 )
 
 // The catalogue of hangs has every row of the survey once, and whatever it
