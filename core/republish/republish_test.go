@@ -304,6 +304,31 @@ func TestWhatWasNotTakenIsTriedAgain(t *testing.T) {
 	}
 }
 
+// An outage in the midst of a region costs it all its peers: what was not
+// announced is tried again, and nobody is not told anything.
+func TestWhoLosesAllPeersOfARegionEndsIt(t *testing.T) {
+	w := newWorld(t, 1, 60)
+	out := false
+	w.refuses = func(*contact.Info, int) bool { return out }
+	keys := multihashes(0, 6*params.SweepBatch) // several announcements
+	w.step(Start{Keys: keys})
+	for w.told == 0 {
+		w.pass(time.Second)
+		w.carryOut(0)
+	}
+	out = true
+	w.run(params.SweepRetry / 2)
+	if s := w.m.Status(); s.Running != 0 || s.Queued == 0 || s.Due != 0 {
+		t.Fatalf("%+v", s)
+	}
+	if f := w.facts[len(w.facts)-1]; f.Told > 4*len(w.peers) {
+		t.Errorf("in an outage the rest was announced as well: %+v", f)
+	}
+	out = false
+	w.run(params.SweepRetry)
+	w.everything(keys)
+}
+
 // Lookups that never converge cost one for each key at first, and are limited.
 func TestLookupsThatDoNotConvergeAreLimited(t *testing.T) {
 	w := newWorld(t, 1, 2000)

@@ -26,9 +26,10 @@ func (s *share) missing(n int) bool { return s.took&(1<<n) == 0 }
 func (s *share) complete() bool { return bits.OnesCount32(s.took) == len(s.near) }
 
 // tell announces the next of the keys: so many that no peer is told more than a
-// batch, and not before the pace allows.
+// batch, and not before the pace allows. If no peer of the region is left that
+// takes anything, the rest waits for the next try.
 func (m *Machine) tell(r *run) {
-	if r.told == len(r.keys) {
+	if r.told == len(r.keys) || len(r.peers) == 0 {
 		m.end(r)
 		return
 	}
