@@ -142,7 +142,7 @@ func (s *Supervisor) Alone(now mono.Time, dice uint32) {
 	}
 }
 
-// Stranded tells that a seed failed and that none is in the table. A node that
+// Stranded tells that a seed failed and that no other is known to be there. A node that
 // knows others is of use, and may yet be in one part of a network that was
 // split, or know nobody of those who join by the seeds; so these are tried
 // every RetryMax, which costs as much as it would offline, until one answers.

@@ -78,6 +78,7 @@ type Engine struct {
 	src        *rand.PCG
 	rng        *rand.Rand
 	seeds      []contact.Handle // the seeds that are contacts, held
+	greeted    greeting         // when one of them answered last
 	byID       map[OpID]*op
 	children   OpID
 	remembered past

@@ -120,6 +120,7 @@ func (e *Engine) lives(a attempt, ev *Answered) {
 	e.memory.Answer(now)
 	e.memory.Answered(info.ID)
 	if slices.Contains(e.seeds, a.peer) {
+		e.greeted = greeting{a.peer, now}
 		e.super.Reached(now)
 	}
 	rtt := time.Duration(0)
@@ -235,8 +236,8 @@ func (e *Engine) blame(a attempt) {
 	if probe != 0 {
 		e.wantProbe(probe)
 	}
-	if slices.Contains(e.seeds, a.peer) && !slices.ContainsFunc(e.seeds, e.tab.Has) {
-		e.super.Stranded(now, e.rng.Uint32())
+	if slices.Contains(e.seeds, a.peer) {
+		e.seedFailed(a.peer)
 	}
 }
 

@@ -134,3 +134,34 @@ func TestWhoFailedAndStaysConnectedIsAskedAgain(t *testing.T) {
 		}
 	}
 }
+
+// TestASeedOutsideTheTableIsASeedThatAnswers has one of two seeds dead, and the
+// other answer though it has no place in the table any more: as after a restart
+// of it, in a network so large that its bucket is full.
+func TestASeedOutsideTheTableIsASeedThatAnswers(t *testing.T) {
+	dead := contact.New("a dead seed", "\x04\x7f\x00\x00\x01\x06\x00\x01")
+	v := newVillage(t, 60, Config{Seeds: []Seed{{Peer: dead}}})
+	v.mute[dead.ID] = true
+	v.step(Supervise{})
+	v.runUntil(v.now.Add(time.Minute))
+	alive := v.members[0]
+	v.serve = func(eff Effect) Event {
+		s := eff.(Send)
+		return Answered{Attempt: s.Attempt, Closer: v.nearest(s.Key), Unwanted: s.To.ID == alive.ID}
+	}
+	v.mute[alive.ID] = true
+	v.ask(100, alive)
+	delete(v.mute, alive.ID)
+	v.runUntil(v.now.Add(2 * params.RetryMax)) // the seed is found again
+	if v.e.Health().State != boot.Ready || v.has(alive) {
+		t.Fatalf("%+v, the seed is in the table: %v", v.e.Health(), v.has(alive))
+	}
+	tries, asked := len(v.bootstraps()), v.asked[dead.ID]
+	v.runUntil(v.now.Add(params.RefreshEvery))
+	if n := len(v.bootstraps()) - tries; n > 1 {
+		t.Errorf("a node that is well had %d bootstraps in %v", n, params.RefreshEvery)
+	}
+	if n := v.asked[dead.ID] - asked; n > 1 {
+		t.Errorf("the dead seed was asked %d times in %v", n, params.RefreshEvery)
+	}
+}

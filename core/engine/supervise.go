@@ -5,6 +5,7 @@ import (
 
 	"github.com/waymark-dht/waymark/core/boot"
 	"github.com/waymark-dht/waymark/core/contact"
+	"github.com/waymark-dht/waymark/core/mono"
 	"github.com/waymark-dht/waymark/core/params"
 )
 
@@ -47,6 +48,25 @@ func (e *Engine) disrupted(what string) {
 func (e *Engine) lonely() {
 	if e.joined && e.linked.none() {
 		e.super.Alone(e.now.Mono, e.rng.Uint32())
+	}
+}
+
+// greeting is the last answer of a seed.
+type greeting struct {
+	seed contact.Handle // zero once it has failed
+	at   mono.Time
+}
+
+// seedFailed tells the supervisor that a seed has failed, unless another one is
+// known to be there: in the table or, as that may have no place for any of them,
+// by an answer a moment ago. KAD-5.11.
+func (e *Engine) seedFailed(h contact.Handle) {
+	if e.greeted.seed == h {
+		e.greeted = greeting{}
+	}
+	lately := e.greeted.seed != 0 && e.now.Mono.Sub(e.greeted.at) < params.RetryMax
+	if !lately && !slices.ContainsFunc(e.seeds, e.tab.Has) {
+		e.super.Stranded(e.now.Mono, e.rng.Uint32())
 	}
 }
 
