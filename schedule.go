@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/multiformats/go-multihash"
@@ -47,10 +48,14 @@ func (d *DHT) ProvideOnce(keys ...multihash.Multihash) error {
 // StopProviding announces keys no more. Peers that have stored this node as a
 // provider forget it when its record expires, after params.ProviderAge.
 func (d *DHT) StopProviding(keys ...multihash.Multihash) error {
+	unread := d.schedule.read()
 	for part := range slices.Chunk(keys, params.ScheduleChunk) {
 		if !d.schedule.step(republish.Stop{Keys: bytesOf(part)}) {
 			return ErrClosed
 		}
+	}
+	if unread != nil {
+		return unread
 	}
 	return d.schedule.save(d.schedule.ctx, params.StoreDeadline)
 }
@@ -59,6 +64,7 @@ func (d *DHT) StopProviding(keys ...multihash.Multihash) error {
 // many keys were in it. Those that were started are announced when the time of
 // their region comes.
 func (d *DHT) Clear() int {
+	_ = d.schedule.read() // what cannot be read now is announced once it can
 	queued := d.Schedule().Queued
 	d.schedule.step(republish.Clear{})
 	return queued
@@ -100,6 +106,7 @@ type schedule struct {
 	lasting bool            // the store outlives the node
 	saving  chan struct{}   // holds one: who reads or writes what is kept
 	unread  []int           // shards that are not read yet; whoever is saving may touch it
+	whole   atomic.Bool     // all are
 	quit    chan struct{}   // closed by stop
 	over    <-chan struct{} // closed when nothing is under way any more
 	ended   chan struct{}
@@ -111,6 +118,7 @@ func newSchedule(d *DHT, lasting bool) *schedule {
 		sweeper: newSweeper(context.Background(), d, params.SweepWidth), lasting: lasting,
 		saving: make(chan struct{}, 1), quit: make(chan struct{}), ended: make(chan struct{}), stirred: make(chan struct{}, 1),
 	}
+	s.whole.Store(!lasting)
 	for n := 0; lasting && n < republish.Shards; n++ {
 		s.unread = append(s.unread, n)
 	}
@@ -125,12 +133,10 @@ func (s *schedule) add(keys []multihash.Multihash, event func([][]byte) republis
 			return badConfig("a key of %d bytes; a multihash has 1 to %d", len(k), params.MaxProviderKey)
 		}
 	}
-	s.mu.Lock()
-	room := s.machine.Room()
-	s.mu.Unlock()
-	if len(keys) > room {
-		return fmt.Errorf("%w: of %d keys there is room for %d in the schedule, which has at most %d",
-			ErrOverloaded, len(keys), room, params.ScheduleKeys)
+	unread := s.read()
+	if fresh, room := s.fresh(keys); fresh > room {
+		return fmt.Errorf("%w: of %d new keys there is room for %d in the schedule, which has at most %d",
+			ErrOverloaded, fresh, room, params.ScheduleKeys)
 	}
 	for part := range slices.Chunk(keys, params.ScheduleChunk) {
 		list := bytesOf(part)
@@ -141,7 +147,28 @@ func (s *schedule) add(keys []multihash.Multihash, event func([][]byte) republis
 			return ErrClosed
 		}
 	}
+	if unread != nil {
+		return unread
+	}
 	return s.save(s.ctx, params.StoreDeadline)
+}
+
+// fresh returns how many of some keys are not in the schedule, where that may
+// matter, and for how many there is room.
+func (s *schedule) fresh(keys []multihash.Multihash) (fresh, room int) {
+	s.mu.Lock()
+	room = s.machine.Room()
+	s.mu.Unlock()
+	if len(keys) <= room {
+		return len(keys), room
+	}
+	for part := range slices.Chunk(keys, params.ScheduleChunk) {
+		list := bytesOf(part)
+		s.mu.Lock()
+		fresh += s.machine.Fresh(list)
+		s.mu.Unlock()
+	}
+	return fresh, room
 }
 
 // loop runs until stop.
@@ -190,9 +217,23 @@ func (s *schedule) complain(what string, err error) {
 	}
 }
 
+// read reads what an earlier node has kept, if that was not possible yet: what
+// is changed before that is known would be changed back.
+func (s *schedule) read() error {
+	if s.whole.Load() {
+		return nil
+	}
+	return s.exclusive(s.ctx, params.StoreDeadline, s.recall)
+}
+
 // save keeps what has changed, and before that reads what an earlier node has
 // kept, if that was not possible yet: what was not read is not written over.
 func (s *schedule) save(ctx context.Context, limit time.Duration) error {
+	return s.exclusive(ctx, limit, s.keepAll)
+}
+
+// exclusive has one at a time read or write what is kept, within a limit.
+func (s *schedule) exclusive(ctx context.Context, limit time.Duration, do func(context.Context) error) error {
 	if !s.lasting {
 		return nil
 	}
@@ -204,8 +245,12 @@ func (s *schedule) save(ctx context.Context, limit time.Duration) error {
 	case <-ctx.Done():
 		return fmt.Errorf("the schedule is not kept: %w", ctx.Err())
 	}
+	return do(ctx)
+}
+
+func (s *schedule) keepAll(ctx context.Context) error {
 	if err := s.recall(ctx); err != nil {
-		return fmt.Errorf("the schedule cannot be read: %w", err)
+		return err
 	}
 	s.mu.Lock()
 	dirty := s.machine.Dirty()
@@ -253,10 +298,11 @@ func (s *schedule) recall(ctx context.Context) error {
 		case errors.Is(err, republish.ErrKept), errors.Is(err, store.ErrCorrupt):
 			s.logs.line("a part of the schedule cannot be read; its keys have to be started again", "part", n, "error", err.Error())
 		case err != nil && !errors.Is(err, store.ErrNotFound):
-			return err
+			return fmt.Errorf("the schedule cannot be read: %w", err)
 		}
 		s.unread = s.unread[1:]
 	}
+	s.whole.Store(true)
 	s.step(republish.Tick{})
 	return nil
 }

@@ -163,6 +163,50 @@ func TestTheScheduleSurvivesARestart(t *testing.T) {
 	})
 }
 
+// slowly is a store whose blobs take a moment to be read.
+type slowly struct{ store.Store }
+
+func (s slowly) Blob(ctx context.Context, name string) ([]byte, error) {
+	pass(time.Millisecond)
+	return s.Store.Blob(ctx, name)
+}
+
+// Programs that start a node tell it at once what to provide, and what not any
+// more. What the node before it has kept is read by then, or it would come back.
+func TestWhatIsSaidRightAfterARestartHolds(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		kept := slowly{memory.New(memory.Config{})}
+		s := newShelves(w, 4)
+		first := w.node(waymark.Config{Mode: waymark.ModeClient, Store: kept, Seeds: seedsAt(t, s.servers[0])})
+		w.check(first.WaitReady(t.Context()))
+		w.check(first.StartProviding(false, contents(0, 30)...))
+		pass(time.Minute)
+		w.check(first.Close())
+		second := w.node(waymark.Config{Mode: waymark.ModeClient, Store: kept})
+		w.check(second.StartProviding(false, contents(0, 30)...))
+		if got := second.Schedule(); got.Keys != 30 || got.Queued != 0 {
+			t.Errorf("what is provided already is announced again: %+v", got)
+		}
+		w.check(second.ProvideOnce(contents(30, 40)...))
+		w.check(second.Close())
+		third := w.node(waymark.Config{Mode: waymark.ModeClient, Store: kept})
+		w.check(third.StopProviding(contents(0, 25)...))
+		pass(time.Minute)
+		if got := third.Schedule(); got.Keys != 5 || got.Queued != 10 {
+			t.Errorf("%+v", got)
+		}
+		w.check(third.Close())
+		fourth := w.node(waymark.Config{Mode: waymark.ModeClient, Store: kept})
+		if n := fourth.Clear(); n != 10 {
+			t.Errorf("%d keys were in the queue", n)
+		}
+		pass(time.Minute)
+		if got := fourth.Schedule(); got.Keys != 5 || got.Queued != 0 {
+			t.Errorf("%+v", got)
+		}
+	})
+}
+
 // A node that knows nobody keeps what it is to provide, finds it itself, and
 // announces it when it has peers.
 func TestWhoIsAloneProvidesWhenThereIsSomebody(t *testing.T) {

@@ -214,6 +214,14 @@ func (m *Machine) Wake() (mono.Time, bool) {
 // Room returns how many more keys there is room for.
 func (m *Machine) Room() int { return params.ScheduleKeys - m.items.n }
 
+// Fresh returns how many of some keys are not in the schedule.
+func (m *Machine) Fresh(keys [][]byte) (n int) {
+	for _, text := range keys {
+		n += one(m.items.get(key.Of(text)[0], string(text)) == nil)
+	}
+	return n
+}
+
 // Status returns where the schedule stands.
 func (m *Machine) Status() Status {
 	s := Status{Keys: m.keep, Queued: m.queued, Regions: len(m.regions), Running: len(m.runs)}

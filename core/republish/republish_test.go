@@ -91,6 +91,18 @@ func TestEachKeyIsAnnouncedOnceInACycle(t *testing.T) {
 	}
 }
 
+func TestFreshKeysAreThoseThatAreNotThere(t *testing.T) {
+	w := newWorld(t, 1, 0)
+	if n := w.m.Fresh(multihashes(0, 5)); n != 5 {
+		t.Errorf("%d of five are fresh to an empty schedule", n)
+	}
+	w.step(Start{Keys: multihashes(0, 10)})
+	w.step(Once{Keys: multihashes(10, 12)})
+	if n := w.m.Fresh(multihashes(5, 20)); n != 8 {
+		t.Errorf("%d are fresh", n)
+	}
+}
+
 func TestWhatIsForOnceIsAnnouncedOnce(t *testing.T) {
 	w := newWorld(t, 1, 100)
 	w.step(Once{Keys: multihashes(0, 10)})
