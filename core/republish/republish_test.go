@@ -231,6 +231,19 @@ func TestAClockThatIsSetLosesNothing(t *testing.T) {
 	}
 }
 
+// Nor does a restart after that put anything off for a cycle.
+func TestARestartDoesNotBelieveDatesThatHaveNotCome(t *testing.T) {
+	w := newWorld(t, 1, 50) // few, so that the regions are not made anew
+	keys := multihashes(0, 50)
+	w.step(Start{Keys: keys})
+	w.run(time.Hour)
+	w.now.Wall -= mono.Wall(100 * 24 * time.Hour)
+	w.restart()
+	w.holders = map[string]map[contact.ID]mono.Wall{}
+	w.run(params.ProvideEvery + time.Minute)
+	w.everything(keys)
+}
+
 // Where nobody is found little is asked, and who is told that somebody is there
 // again begins at once.
 func TestWhoIsAloneAsksLittleAndComesBack(t *testing.T) {
