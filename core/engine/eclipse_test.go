@@ -10,6 +10,7 @@ import (
 	"github.com/waymark-dht/waymark/core/contact"
 	"github.com/waymark-dht/waymark/core/key"
 	"github.com/waymark-dht/waymark/core/params"
+	"github.com/waymark-dht/waymark/core/record"
 	"github.com/waymark-dht/waymark/core/table"
 )
 
@@ -125,5 +126,33 @@ func TestAnEarlyEndNeedsPeersOfSeveralGroups(t *testing.T) {
 	strict := New(Config{}, contact.New("self"), contact.NewBook(), 1)
 	if s := (&storing{enough: 10, stored: local}); !exempt.early(s) || strict.early(s) {
 		t.Error("loopback counts as one place, unless it is exempt")
+	}
+}
+
+// A get that is besieged asks the whole region and beyond, and corrects who is
+// in it: who is not would keep a value for which nobody will ask them.
+func TestAGetUnderSiegeCorrectsTheRegionAlone(t *testing.T) {
+	book := contact.NewBook()
+	book.Pin()
+	e := New(Config{Table: tableOfAll}, contact.New("self"), book, 1)
+	all := scattered(book, 2000)
+	for i := range params.SpacingSamples {
+		target := key.Of(fmt.Append(nil, "sample ", i))
+		e.spacing.add(part(target, book.Info(nearestOf(book, all, target)[params.K-1]).Key))
+	}
+	o := e.newOp(1, KindGet, []byte("besieged"), 0, 1)
+	slices.SortFunc(all, func(a, b contact.Handle) int { return o.target.Closer(book.Info(a).Key, book.Info(b).Key) })
+	o.get, o.eclipse = &getting{best: -1}, true
+	if !e.open(o) {
+		t.Fatal("refused")
+	}
+	e.heardValue(o, all[0], &record.Record{Value: []byte("good")})
+	e.getWalked(o, Result{Outcome: Converged}, all[:params.MaxWanted])
+	if len(e.queued) != 1 {
+		t.Fatalf("%d operations wait", len(e.queued))
+	}
+	n, most := len(e.queued[0].store.todo), 3*params.CrowdRegion*params.K/2
+	if n < params.K-1 || n > most {
+		t.Errorf("the value goes to %d, in a region of some %d", n, params.CrowdRegion*params.K)
 	}
 }

@@ -173,6 +173,9 @@ func (e *Engine) settleGet(o *op) {
 // getWalked takes the end of a get's walk.
 func (e *Engine) getWalked(o *op, r Result, closest []contact.Handle) {
 	g := o.get
+	if o.eclipse {
+		closest = e.region(o.target, closest)
+	}
 	for _, h := range closest {
 		e.book.Hold(h)
 	}
