@@ -311,6 +311,17 @@ func TestACloneGoesItsOwnWay(t *testing.T) {
 	}
 }
 
+func TestAPutOfACloneGoesItsOwnWay(t *testing.T) {
+	v := newVillage(t, 60, Config{})
+	v.step(Vouched{Peer: v.members[3]})
+	v.step(StartProvide{Op: 1, Key: []byte("x"), Enough: params.EarlyPeers})
+	c := v.e.Clone()
+	c.askRegion(c.byID[1]) // which needs all to acknowledge it
+	if enough := v.e.byID[1].put.enough; enough != params.EarlyPeers {
+		t.Fatalf("%d acknowledgements end the original", enough)
+	}
+}
+
 func TestAFullQueueRefusesNoStepOfABootstrap(t *testing.T) {
 	v := newVillage(t, 60, Config{})
 	for _, m := range v.members[:30] {

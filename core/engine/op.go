@@ -75,6 +75,10 @@ func (o *op) clone() *op {
 	if o.find != nil {
 		c.find = o.find.clone()
 	}
+	if o.put != nil {
+		put := *o.put
+		c.put = &put
+	}
 	return &c
 }
 
