@@ -59,6 +59,7 @@ type Supervisor struct {
 	full    bool // the next one asks seeds too; a periodic refresh does not
 
 	heard    mono.Time // when somebody on the local network counts again
+	found    mono.Time // when somebody who finds a node that knows nobody counts again
 	empty    bool      // the last one left nobody in the table
 	stranded bool      // a seed has failed, and none answered since or is in the table
 	seeds    mono.Time // when they are tried next, if stranded
@@ -205,12 +206,13 @@ func (s *Supervisor) Look(now mono.Time, v View) {
 }
 
 // introduced does not wait for the next try when a node that knew nobody has
-// been found by somebody.
+// been found by somebody; but at most once in RetryMax, for who comes and goes
+// must not have it dial all its seeds each time.
 func (s *Supervisor) introduced(now mono.Time, v View) {
-	if !s.enabled || s.running || !s.empty || v.Table == 0 {
+	if !s.enabled || s.running || !s.empty || v.Table == 0 || now.Before(s.found) {
 		return
 	}
-	s.empty = false
+	s.empty, s.found = false, now.Add(params.RetryMax)
 	if soon := now.Add(params.RetryFirst); soon.Before(s.next) {
 		s.plan(now, params.RetryFirst, true)
 	}

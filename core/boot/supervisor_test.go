@@ -241,3 +241,24 @@ func TestWhoKnewNobodyAndIsFoundLooksSoon(t *testing.T) {
 		t.Error("who comes and goes puts the next try off")
 	}
 }
+
+// Somebody who calls, answers once and is gone before he is asked again, over
+// and over, does not have a node that knows nobody try for him all the time.
+func TestWhoComesAndGoesCausesFewTries(t *testing.T) {
+	var s Supervisor
+	now := mono.Time(5)
+	s.Enable(now)
+	tries(&s, &now, 8, 0)
+	n, end := 0, now.Add(10*params.RetryMax)
+	for now = now.Add(time.Millisecond); now.Before(end); now = now.Add(100 * time.Millisecond) {
+		s.Look(now, View{Table: 1})
+		if due, _ := s.Due(now); due {
+			n++
+			s.Began(now)
+			s.Ended(now, Outcome{Reason: "nobody"}, View{})
+		}
+	}
+	if n > 2*10+1 {
+		t.Errorf("%d tries in %v", n, 10*params.RetryMax)
+	}
+}
