@@ -115,7 +115,7 @@ type schedule struct {
 
 func newSchedule(d *DHT, lasting bool) *schedule {
 	s := &schedule{
-		sweeper: newSweeper(context.Background(), d, params.SweepWidth), lasting: lasting,
+		sweeper: newSweeper(context.Background(), d, republish.New(d.time.now(), params.SweepWidth)), lasting: lasting,
 		saving: make(chan struct{}, 1), quit: make(chan struct{}), ended: make(chan struct{}), stirred: make(chan struct{}, 1),
 	}
 	s.whole.Store(!lasting)

@@ -30,8 +30,8 @@ type sweeper struct {
 	live    sync.WaitGroup
 }
 
-func newSweeper(ctx context.Context, d *DHT, width int) *sweeper {
-	s := &sweeper{DHT: d, news: make(chan struct{}, 1), machine: republish.New(d.time.now(), width)}
+func newSweeper(ctx context.Context, d *DHT, m *republish.Machine) *sweeper {
+	s := &sweeper{DHT: d, news: make(chan struct{}, 1), machine: m}
 	s.ctx, s.cancel = context.WithCancel(ctx)
 	return s
 }
@@ -170,7 +170,7 @@ func (s *shelf) addAll(ctx context.Context, keys [][]byte, p *contact.Info) erro
 // were: each region is tried once. It returns early if ctx ends, or if nobody
 // is found.
 func (d *DHT) sweepMany(ctx context.Context, keys [][]byte) (provided int, err error) {
-	s := newSweeper(ctx, d, params.ProvideWidth)
+	s := newSweeper(ctx, d, republish.NewOnce(d.time.now(), params.ProvideWidth))
 	defer func() { <-s.halt() }()
 	defer s.cancel()
 	s.step(republish.Once{Keys: keys})

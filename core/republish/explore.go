@@ -261,6 +261,11 @@ func (m *Machine) end(r *run) {
 		Prefix: r.lo, Bits: r.bits, Keys: len(r.keys), Stored: r.stored, Certain: min(r.certain, r.stored),
 		Lookups: r.lookups, Peers: len(r.peers), Told: r.sent, Lag: r.lag,
 	})
+	if m.single {
+		for _, j := range r.keys {
+			m.stop([]byte(j.text))
+		}
+	}
 	g := m.region(r.lo)
 	more := (g.more || r.cut) && r.stored > 0
 	g.busy, g.more = false, false

@@ -115,6 +115,7 @@ type Status struct {
 // and calls Step again at Wake. Not safe for concurrent use.
 type Machine struct {
 	width   int
+	single  bool      // every key is tried once
 	epoch   mono.Wall // when the first region's time came first, in whole seconds
 	depth   int       // bits of a region's prefix
 	nearest int       // parts of bits (unit) that a target shares with its k closest, smoothed
@@ -137,6 +138,14 @@ type Machine struct {
 // regions under way at a time.
 func New(now mono.Now, width int) *Machine {
 	return &Machine{width: max(1, width), epoch: mono.Wall(seconds(now.Wall)) * second, now: now}
+}
+
+// NewOnce is New for a schedule that ends: each key is tried once, and forgotten
+// whether it was stored or not.
+func NewOnce(now mono.Now, width int) *Machine {
+	m := New(now, width)
+	m.single = true
+	return m
 }
 
 // Step tells the machine what happened.

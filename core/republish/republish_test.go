@@ -354,6 +354,37 @@ func TestWhoLosesAllPeersOfARegionEndsIt(t *testing.T) {
 	w.everything(keys)
 }
 
+// Whoever waits for the end of a sweep gets there, though nobody takes a key and
+// to try all regions takes longer than SweepRetry.
+func TestWhatIsTriedOnceComesToAnEnd(t *testing.T) {
+	w := newWorld(t, 1, 6000)
+	w.m = NewOnce(w.now, 1)
+	w.refuses = func(*contact.Info, int) bool { return true }
+	keys := multihashes(0, 6000)
+	w.step(Once{Keys: keys})
+	began := w.now.Mono
+	for len(w.pending) > 0 || w.m.Status().Running > 0 {
+		if len(w.pending) == 0 {
+			wake, _ := w.m.Wake()
+			w.pass(wake.Sub(w.now.Mono))
+			w.step(Tick{})
+			continue
+		}
+		w.pass(30 * time.Second) // a bad network
+		w.carryOut(0)
+		if took := w.now.Mono.Sub(began); took > 24*time.Hour {
+			t.Fatalf("after %v: %+v", took, w.m.Status())
+		}
+	}
+	tried := 0
+	for _, f := range w.facts {
+		tried += f.Keys
+	}
+	if s := w.m.Status(); tried != len(keys) || s.Regions != 0 || s.Queued != 0 {
+		t.Errorf("%d keys were tried, %+v", tried, s)
+	}
+}
+
 // Lookups that never converge cost one for each key at first, and are limited.
 func TestLookupsThatDoNotConvergeAreLimited(t *testing.T) {
 	w := newWorld(t, 1, 2000)
