@@ -41,7 +41,7 @@ type Config struct {
 	// Seeds are the peers to ask when nobody else is known: addresses with
 	// /p2p, or DNS names (/dnsaddr/…, /dns…/…/p2p/…) that lead to such. The
 	// node itself and duplicates are skipped. Default: none. Limit:
-	// params.MaxSeeds.
+	// params.MaxSeeds peers and names, however many addresses a peer has.
 	Seeds []ma.Multiaddr
 
 	// Remembered are contacts of an earlier life, the most useful first: they
@@ -241,10 +241,11 @@ func (c Config) checked(self peer.ID) (Config, engine.Config, error) {
 		return c, engine.Config{}, badConfig("values stored again every %v; from %v on are possible, or a negative time for never", c.ReplicateEvery, params.ReplicateLeast)
 	case c.ValueAge < 0 || c.ValueAge > params.ValueAge:
 		return c, engine.Config{}, badConfig("values are served for %v; up to %v are possible", c.ValueAge, params.ValueAge)
-	case len(c.Seeds) > params.MaxSeeds:
-		return c, engine.Config{}, badConfig("%d seeds; at most %d are possible", len(c.Seeds), params.MaxSeeds)
 	}
 	seeds, err := seedsOf(c.Seeds, self)
+	if err == nil && len(seeds) > params.MaxSeeds {
+		err = badConfig("%d seeds; at most %d peers and names are possible", len(seeds), params.MaxSeeds)
+	}
 	remembered := make([]*contact.Info, 0, params.MaxRemembered)
 	for _, info := range c.Remembered[:min(len(c.Remembered), params.MaxRemembered)] {
 		remembered = append(remembered, contactOf(info))

@@ -60,7 +60,10 @@ func TestTheZeroConfigWorks(t *testing.T) {
 }
 
 func TestABadConfigSaysWhatIsWrong(t *testing.T) {
-	many := make([]ma.Multiaddr, params.MaxSeeds+1)
+	var many []ma.Multiaddr
+	for i := range params.MaxSeeds + 1 {
+		many = append(many, ma.StringCast(fmt.Sprintf("/dnsaddr/seed%d.example", i)))
+	}
 	for name, c := range map[string]Config{
 		"protocol":          {Protocol: "kad"},
 		"mode":              {Mode: 7},
@@ -68,7 +71,7 @@ func TestABadConfigSaysWhatIsWrong(t *testing.T) {
 		"negative paths":    {Paths: -1},
 		"seed without peer": {Seeds: addrs(t, "/ip4/127.0.0.1/tcp/4001")},
 		"too many seeds":    {Seeds: many},
-		"empty seed":        {Seeds: many[:1]},
+		"empty seed":        {Seeds: make([]ma.Multiaddr, 1)},
 		"negative age":      {ValueAge: -time.Second},
 	} {
 		if _, _, err := c.checked("self"); !errors.Is(err, ErrBadConfig) || len(err.Error()) < 30 {
@@ -97,6 +100,16 @@ func TestSeedsAreSortedIntoPeersAndNames(t *testing.T) {
 	}
 	if seeds[1].Name != "/dnsaddr/seeds.example" || seeds[2].Name == "" {
 		t.Errorf("the names: %+v", seeds[1:])
+	}
+}
+
+func TestASeedMayHaveManyAddresses(t *testing.T) {
+	var many []ma.Multiaddr
+	for i := range params.MaxSeeds + 1 {
+		many = append(many, addrs(t, fmt.Sprintf("/ip4/127.0.0.1/tcp/%d/p2p/%s", i+1, somebody))...)
+	}
+	if _, e, err := (Config{Seeds: many}).checked("self"); err != nil || len(e.Seeds) != 1 {
+		t.Errorf("%v, %d seeds", err, len(e.Seeds))
 	}
 }
 

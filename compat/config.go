@@ -42,6 +42,7 @@ func (d *IpfsDHT) translated(ctx context.Context, h host.Host) (waymark.Config, 
 	if c.seedsNow != nil {
 		w.Seeds, w.Resolver = []ma.Multiaddr{seedsName}, seedsOf{c.seedsNow}
 	}
+	places := params.MaxSeeds
 	for _, p := range c.seeds {
 		if p.ID == h.ID() {
 			continue
@@ -50,10 +51,29 @@ func (d *IpfsDHT) translated(ctx context.Context, h host.Host) (waymark.Config, 
 		if err != nil {
 			return w, err
 		}
+		if places -= seedsIn(addrs); places < 0 {
+			break
+		}
 		w.Seeds = append(w.Seeds, addrs...)
 	}
-	w.Seeds = w.Seeds[:min(len(w.Seeds), params.MaxSeeds)]
 	return w, d.open(ctx, h, &w)
+}
+
+// seedsIn is as how many seeds the addresses of one peer count: each name is
+// one, and all the others together are.
+func seedsIn(addrs []ma.Multiaddr) (n int) {
+	plain := false
+	for _, a := range addrs {
+		if madns.Matches(a) {
+			n++
+		} else {
+			plain = true
+		}
+	}
+	if plain {
+		n++
+	}
+	return n
 }
 
 func (m ModeOpt) waymark() waymark.Mode {

@@ -70,7 +70,7 @@ func (c *config) complete() error {
 	if c.bucketSize != params.K {
 		return fmt.Errorf("%w: bucket size %d; Waymark has %d, as all deployed networks do", waymark.ErrBadConfig, c.bucketSize, params.K)
 	}
-	if c.prefix != DefaultPrefix || c.whole != "" {
+	if c.prefix+c.extension != DefaultPrefix || c.whole != "" {
 		return nil
 	}
 	spaces, named := c.validator.(record.NamespacedValidator)

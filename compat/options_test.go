@@ -3,6 +3,7 @@ package dht
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -76,6 +77,16 @@ func TestOptionsNameTheProtocol(t *testing.T) {
 	}
 }
 
+// TestAPartOfTheNetworkHasItsOwnRules: with an extension it is not the public
+// network any more, which alone has fixed namespaces.
+func TestAPartOfTheNetworkHasItsOwnRules(t *testing.T) {
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		d, err := New(t.Context(), w.Host(), ProtocolExtension("/app"), NamespacedValidator("v", anything{}), DisableProviders())
+		w.Check(err)
+		w.Check(d.Close())
+	})
+}
+
 func TestOptionsThatCannotBeMeantSoAreErrors(t *testing.T) {
 	for name, opts := range map[string][]Option{
 		"another bucket size":            {private, BucketSize(7)},
@@ -127,6 +138,47 @@ func TestBootstrapPeersAreAskedFor(t *testing.T) {
 		ready(w, by)
 		if ids := by.RoutingTable().ListPeers(); len(ids) == 0 || by.RoutingTable().IsEmpty() {
 			t.Errorf("by a bootstrap peer: %v", ids)
+		}
+	})
+}
+
+// TestBootstrapPeersMayHaveManyAddresses: the limit is one of peers. The last of
+// a few, of which each has many addresses, is the one that lives.
+func TestBootstrapPeersMayHaveManyAddresses(t *testing.T) {
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		first := node(w, w.Host())
+		var peers []peer.AddrInfo
+		for range 5 {
+			dead := peer.AddrInfo{ID: w.Host().ID()}
+			for port := range 8 {
+				dead.Addrs = append(dead.Addrs, ma.StringCast(fmt.Sprintf("/ip4/127.0.0.1/tcp/%d", 1+port)))
+			}
+			peers = append(peers, dead)
+		}
+		d := node(w, w.Host(), BootstrapPeers(append(peers, infoOf(first))...))
+		ready(w, d)
+		if d.RoutingTable().Find(first.PeerID()) == "" {
+			t.Errorf("the last bootstrap peer was not asked: %v", d.RoutingTable().ListPeers())
+		}
+	})
+}
+
+// TestABootstrapPeerWithoutAddressesIsDialledWhereThePeerstoreHasIt as the
+// incumbent does, whose bootstrap is a host's Connect.
+func TestABootstrapPeerWithoutAddressesIsDialledWhereThePeerstoreHasIt(t *testing.T) {
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		first := node(w, w.Host())
+		for _, option := range []Option{
+			BootstrapPeers(peer.AddrInfo{ID: first.PeerID()}),
+			BootstrapPeersFunc(func() []peer.AddrInfo { return []peer.AddrInfo{{ID: first.PeerID()}} }),
+		} {
+			h := w.Host()
+			h.Peerstore().AddAddrs(first.PeerID(), first.Host().Addrs(), time.Hour)
+			d := node(w, h, option)
+			ready(w, d)
+			if d.RoutingTable().Find(first.PeerID()) == "" {
+				t.Errorf("it was not asked: %v", d.RoutingTable().ListPeers())
+			}
 		}
 	})
 }
