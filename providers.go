@@ -196,9 +196,10 @@ func (d *DHT) FindProvidersAsync(ctx context.Context, c cid.Cid, count int) <-ch
 }
 
 // EachProvider calls found with who provides what a CID names, each once, as
-// they are found, until count of them are; 0 is params.MaxProvidersFound. It
-// returns when the search has ended: ErrNotFound means that the closest peers
-// were asked and know of none. Found must return at once.
+// they are found, until count of them are; 0 is params.MaxProvidersFound, and
+// more are never told of. It returns when the search has ended: ErrNotFound
+// means that the closest peers were asked and know of none. Found must return at
+// once.
 func (d *DHT) EachProvider(ctx context.Context, c cid.Cid, count int, found func(peer.AddrInfo)) error {
 	_, err := d.SearchProviders(ctx, c, count, found)
 	return err
@@ -212,7 +213,7 @@ func (d *DHT) SearchProviders(ctx context.Context, c cid.Cid, count int, found f
 		return 0, badConfig("%d providers of the CID %s", count, c)
 	}
 	key := []byte(c.Hash())
-	if count == 0 {
+	if count == 0 || count > params.MaxProvidersFound {
 		count = params.MaxProvidersFound
 	}
 	seen := make(map[contact.ID]bool)

@@ -34,7 +34,10 @@ func (d *IpfsDHT) translated(ctx context.Context, h host.Host) (waymark.Config, 
 		Approve: waymark.Approve{Request: c.request},
 	}
 	if c.queryFilter != nil {
-		w.Approve.Query = func(p peer.AddrInfo) bool { return c.queryFilter(d, p) }
+		w.Approve.Query = func(p peer.AddrInfo) bool {
+			<-d.made // it is given this node, and there is one as soon as anybody is asked
+			return c.queryFilter(d, p)
+		}
 	}
 	if c.tableFilter != nil {
 		w.Approve.Admit = d.admit

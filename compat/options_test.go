@@ -291,15 +291,36 @@ func joins(w *testkit.World, first, d *IpfsDHT) *IpfsDHT {
 func TestAFilterMayAskAboutTheNodeThatIsBeingMade(t *testing.T) {
 	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
 		first := node(w, w.Host())
+		ready(w, joins(w, first, node(w, w.Host())))
 		h := w.Host()
 		w.Check(h.Connect(t.Context(), infoOf(first)))
 		testkit.Pass(time.Second)
 		d := node(w, h, DisableAutoRefresh(), RoutingTableFilter(func(dht any, p peer.ID) bool {
 			return dht.(*IpfsDHT).RoutingTable().Size() == 0 && p != ""
-		}))
+		}), QueryFilter(func(dht any, p peer.AddrInfo) bool { return dht.(*IpfsDHT).PeerID() != p.ID }))
 		testkit.Pass(10 * time.Second)
 		if n := d.RoutingTable().Size(); n != 1 {
 			t.Errorf("%d peers are known", n)
+		}
+	})
+}
+
+// TestAQueryFilterIsNeverGivenHalfANode: an answer may come before New has
+// returned.
+func TestAQueryFilterIsNeverGivenHalfANode(t *testing.T) {
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		h := w.Host()
+		d := &IpfsDHT{cfg: defaults(h), made: make(chan struct{})}
+		asked := make(chan bool, 1)
+		d.cfg.queryFilter = func(dht any, _ peer.AddrInfo) bool { asked <- dht.(*IpfsDHT).DHT != nil; return true }
+		cfg, err := d.translated(t.Context(), h)
+		w.Check(err)
+		go cfg.Approve.Query(peer.AddrInfo{ID: h.ID()})
+		testkit.Pass(time.Second)
+		d.DHT = w.Node(waymark.Config{})
+		close(d.made)
+		if !<-asked {
+			t.Error("the filter was given a node that was not there yet")
 		}
 	})
 }

@@ -31,8 +31,8 @@ type answer struct {
 func newAnswer(w http.ResponseWriter, r *http.Request, told *report) *answer {
 	a := &answer{to: w, told: told, path: r.URL.Path, header: make(http.Header)}
 	// Closest peers come all at once, and none of them is a 404: their headers
-	// wait for them.
-	if strings.Contains(r.Header.Get("Accept"), ndjson) && !strings.HasPrefix(r.URL.Path, closestPath) {
+	// wait for them. A name's record is no stream, whatever else is accepted.
+	if strings.Contains(r.Header.Get("Accept"), ndjson) && a.under(providersPath, peersPath) {
 		a.early = time.AfterFunc(params.DelegatedHeaders, a.begin)
 	}
 	return a

@@ -265,6 +265,43 @@ func published(t *testing.T, key crypto.PrivKey, seq uint64) []byte {
 	return raw
 }
 
+// TestASlowNameIsNoStream: its answer is one record or one code, whatever the
+// client would accept besides, and a record that nobody took is no success.
+func TestASlowNameIsNoStream(t *testing.T) {
+	key := fault.NewKey(nil)
+	where := ipnsPath + ipns.NameFromPeer(idOf(t, key)).String()
+	accept := "application/vnd.ipfs.ipns-record, " + ndjson
+	inBubble(t, &fake{every: 3 * time.Second, err: waymark.ErrNotStored}, func(t *testing.T, s *site) {
+		if r := s.ask(t.Context(), http.MethodPut, where, accept, bytes.NewReader(published(t, key, 1))); r.StatusCode != http.StatusInternalServerError {
+			t.Errorf("what nobody took: %s as %s", r.Status, r.Header.Get("Content-Type"))
+		}
+	})
+	values := map[string][]byte{string(ipns.NameFromPeer(idOf(t, key)).RoutingKey()): published(t, key, 1)}
+	inBubble(t, &fake{every: 3 * time.Second, values: values}, func(t *testing.T, s *site) {
+		if r := s.get(where, accept); r.StatusCode != http.StatusOK || r.Header.Get("Content-Type") != "application/vnd.ipfs.ipns-record" {
+			t.Errorf("a record: %s as %s", r.Status, r.Header.Get("Content-Type"))
+		}
+	})
+}
+
+// TestAWideLimitDoesNotHoldUpTheNode: what was found finds room, whether or not
+// it is read, however much was asked for.
+func TestAWideLimitDoesNotHoldUpTheNode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &fake{providers: 3 * params.MaxProvidersFound, outcome: engine.Converged}
+		it, err := AsDelegatedRouter(n).FindProviders(t.Context(), testkit.CID("content"), 2*params.MaxProvidersFound)
+		if err != nil || !it.Next() {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if n.limit == 0 {
+			t.Error("the node waits for who does not read")
+		}
+		for it.Next() { // or the bubble would not end
+		}
+	})
+}
+
 // TestAnIteratorStopsWithItsContextAndWhenItIsClosed is about the adapter alone,
 // as other servers use it.
 func TestAnIteratorStopsWithItsContextAndWhenItIsClosed(t *testing.T) {

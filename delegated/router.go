@@ -56,7 +56,7 @@ func (r *Router) FindProviders(ctx context.Context, c cid.Cid, limit int) (iter.
 		most = min(limit, most)
 	}
 	return newStream(ctx, most, func(ctx context.Context, yield func(types.Record)) (string, error) {
-		o, err := r.node.SearchProviders(ctx, c, limit, func(p peer.AddrInfo) { yield(recordOf(p)) })
+		o, err := r.node.SearchProviders(ctx, c, most, func(p peer.AddrInfo) { yield(recordOf(p)) })
 		return wordOf(o, err), err
 	}), nil
 }

@@ -48,6 +48,9 @@ func (f *fake) SearchProviders(ctx context.Context, _ cid.Cid, limit int, found 
 		f.ended, f.limit = ctx.Err(), limit
 	}()
 	for i := range f.providers {
+		if limit > 0 && i == limit {
+			return engine.Found, nil
+		}
 		if !wait(ctx, f.every) {
 			return engine.Stopped, ctx.Err()
 		}
@@ -100,14 +103,20 @@ func (f *fake) Lookup(ctx context.Context, _ string) (waymark.Result, error) {
 	return f.closest, f.err
 }
 
-func (f *fake) PutValue(_ context.Context, key string, value []byte, _ ...routing.Option) error {
+func (f *fake) PutValue(ctx context.Context, key string, value []byte, _ ...routing.Option) error {
+	if !wait(ctx, f.every) {
+		return ctx.Err()
+	}
 	if f.err == nil {
 		f.values[key] = value
 	}
 	return f.err
 }
 
-func (f *fake) GetValue(_ context.Context, key string, _ ...routing.Option) ([]byte, error) {
+func (f *fake) GetValue(ctx context.Context, key string, _ ...routing.Option) ([]byte, error) {
+	if !wait(ctx, f.every) {
+		return nil, ctx.Err()
+	}
 	if f.err != nil {
 		return nil, f.err
 	}

@@ -208,7 +208,7 @@ func (d *DHT) FindProviders(ctx context.Context, c cid.Cid) ([]peer.AddrInfo, er
 // either network may have more. Found must return at once.
 func (d *DHT) SearchProviders(ctx context.Context, c cid.Cid, count int, found func(peer.AddrInfo)) (waymark.Outcome, error) {
 	most := count
-	if count == 0 {
+	if count == 0 || count > params.MaxProvidersFound {
 		most = params.MaxProvidersFound
 	}
 	ctx, enough := context.WithCancel(ctx)
