@@ -131,8 +131,10 @@ func (c *Crawl) loop(ctx context.Context, a Asker) Why {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
-		now := time.Now()
-		c.front.wake(now)
+		if c.stuck >= c.cfg.Width && c.front.left() > 0 { // before more are sent after them
+			return Stuck
+		}
+		c.front.wake(time.Now())
 		for len(c.running) < c.cfg.Width && c.visits < c.cfg.Peers {
 			at, ok := c.front.next()
 			if !ok {
@@ -145,8 +147,6 @@ func (c *Crawl) loop(ctx context.Context, a Asker) Why {
 			return Limit
 		case len(c.running) == 0 && !waits:
 			return Complete
-		case c.stuck >= c.cfg.Width:
-			return Stuck
 		default:
 			timer.Reset(time.Until(c.soonest(due, waits)))
 		}

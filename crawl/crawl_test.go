@@ -323,7 +323,7 @@ func TestAnAskerThatNeverReturnsHoldsNothingUp(t *testing.T) {
 			l.stuck[p.ID] = wall
 		}
 		r := New(Config{Width: 16}, l.peers[:2]).Run(t.Context(), l)
-		if r.Why != Stuck || r.Stuck != 2*16 || r.Elapsed > r.Bound {
+		if r.Why != Stuck || r.Stuck != 16 || r.Elapsed > r.Bound {
 			t.Errorf("where all are: %v, %d stuck, after %v of %v", r.Why, r.Stuck, r.Elapsed, r.Bound)
 		}
 		close(wall)
@@ -404,4 +404,39 @@ func TestProgressIsToldOnceForEachPeer(t *testing.T) {
 func ExampleConfig_Bound() {
 	fmt.Println(Config{Time: time.Minute}.Bound())
 	// Output: 1m0.25s
+}
+
+// late answers for those in quick after a moment, and for the others when the
+// wall falls, whatever has become of their time.
+type late struct {
+	quick map[contact.ID]bool
+	wall  chan struct{}
+}
+
+func (l late) Ask(_ context.Context, to *contact.Info, _ []byte) Answer {
+	if !l.quick[to.ID] {
+		<-l.wall
+		return Answer{}
+	}
+	<-time.After(time.Second / 4)
+	return Answer{}
+}
+
+func (late) Leave(*contact.Info) {}
+
+// TestWhoeverIsLeftBehindFindsRoomForItsReport: two visits are left behind in the
+// same instant after one before, and all answer when nobody listens any more.
+func TestWhoeverIsLeftBehindFindsRoomForItsReport(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		peers := newLand(11, 12).peers
+		l := late{quick: make(map[contact.ID]bool), wall: make(chan struct{})}
+		for _, p := range peers[1:5] {
+			l.quick[p.ID] = true
+		}
+		r := New(Config{Width: 2, PeerTime: time.Second - params.ZombieGrace}, peers).Run(t.Context(), l)
+		if r.Why != Stuck || r.Stuck != 3 || r.Progress.Answered != 4 {
+			t.Errorf("%v, %d stuck, %d answered", r.Why, r.Stuck, r.Progress.Answered)
+		}
+		close(l.wall)
+	})
 }

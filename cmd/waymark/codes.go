@@ -100,7 +100,7 @@ var codes = []code{
 		"--network dev is the network that `waymark serve --dev N` runs on this machine.\nIt is there as long as that command runs.",
 	},
 	{
-		"WM-R001", cli.ExitUsage, "rejected", "unknown namespace",
+		"WM-R001", cli.ExitBadRecord, "rejected", "unknown namespace",
 		"The first part of a value's key names the rules by which everybody can tell a\nvalid value from a forged one. A value whose rules are not known is neither\nstored nor believed. Every network has pk and ipns; a network file can name\nothers, whose values nobody signs:\n\n    namespaces = [\"note\"]",
 	},
 	{
