@@ -1,6 +1,7 @@
 package waymark
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -118,8 +119,9 @@ func (s *shelf) ends(r *record.Record) mono.Wall {
 	return min(r.Ends(), r.Received()+mono.Wall(s.age))
 }
 
-// put stores a record that is valid, if what is there is not better. Its date
-// of arrival is ours, whatever it says. KAD-13.2.
+// put stores a record that is valid, if what is there is not better. The same
+// value is none: which of two equals is the best a validator need not say. Its
+// date of arrival is ours, whatever it says. KAD-13.2.
 func (s *shelf) put(ctx context.Context, r record.Record) error {
 	if err := s.rules.check(r.Key, r.Value); err != nil {
 		return err
@@ -128,7 +130,7 @@ func (s *shelf) put(ctx context.Context, r record.Record) error {
 	if err != nil {
 		return err
 	}
-	if have != nil {
+	if have != nil && !bytes.Equal(have.Value, r.Value) {
 		if best, err := s.rules.best(r.Key, [][]byte{r.Value, have.Value}); err != nil || best != 0 {
 			return fmt.Errorf("%w under %s", ErrOlder, readable(r.Key))
 		}

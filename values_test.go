@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"testing"
@@ -16,11 +17,13 @@ import (
 	"github.com/multiformats/go-multihash"
 
 	"github.com/waymark-dht/waymark"
+	"github.com/waymark-dht/waymark/core/contact"
 	"github.com/waymark-dht/waymark/core/engine"
 	"github.com/waymark-dht/waymark/core/mono"
 	"github.com/waymark-dht/waymark/core/params"
 	"github.com/waymark-dht/waymark/core/record"
 	"github.com/waymark-dht/waymark/store"
+	"github.com/waymark-dht/waymark/store/memory"
 )
 
 // sequence accepts SEQ:PAYLOAD and prefers the highest SEQ.
@@ -245,6 +248,49 @@ func TestFindProvidersAsyncReturnsAtOnceAndClosesOnCancel(t *testing.T) {
 		}
 		if _, open := <-d.FindProvidersAsync(t.Context(), cid.Undef, 0); open {
 			t.Error("an undefined CID has providers")
+		}
+	})
+}
+
+// lastWins accepts everything and prefers, of equals too, the last.
+type lastWins struct{}
+
+func (lastWins) Validate(string, []byte) error                 { return nil }
+func (lastWins) Select(_ string, values [][]byte) (int, error) { return len(values) - 1, nil }
+
+// TestTheSameValueMayBePutAgain whatever its validator makes of two equals: who
+// puts a value again keeps it from being forgotten.
+func TestTheSameValueMayBePutAgain(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		rules := waymark.Config{Validators: map[string]waymark.Validator{"v": lastWins{}}, Mode: waymark.ModeServer}
+		d, other := w.node(rules), w.node(rules)
+		w.check(d.Admit(peer.AddrInfo{ID: other.PeerID(), Addrs: other.Host().Addrs()}))
+		for range 2 {
+			if err := d.PutValue(t.Context(), "/v/a", []byte("x")); err != nil {
+				t.Error(err)
+			}
+			pass(time.Hour)
+		}
+		if err := d.PutValue(t.Context(), "/v/a", []byte("y")); !errors.Is(err, waymark.ErrOlder) {
+			t.Errorf("another one: %v", err)
+		}
+	})
+}
+
+// TestASearchTellsOfNoMoreThanItsLimit, so that who has room for so many is
+// never waited for.
+func TestASearchTellsOfNoMoreThanItsLimit(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		many := memory.New(memory.Config{})
+		key := contentID("content").Hash()
+		for i := range params.MaxProvidersFound + 10 {
+			id := peer.ID(contentID(fmt.Sprint(i)).Hash())
+			w.check(many.AddProvider(t.Context(), record.Provider{Key: key, Peer: contact.New(contact.ID(id))}, math.MaxInt64))
+		}
+		d, n := w.node(waymark.Config{Store: many}), 0
+		o, err := d.SearchProviders(t.Context(), contentID("content"), 5*params.MaxProvidersFound, func(peer.AddrInfo) { n++ })
+		if n != params.MaxProvidersFound || o != engine.Found || err != nil {
+			t.Errorf("%d of them: %v, %v", n, o, err)
 		}
 	})
 }
