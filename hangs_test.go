@@ -33,7 +33,12 @@ func TestEveryCallAfterCloseFailsAtOnce(t *testing.T) {
 			"Provide":         func(ctx context.Context) error { return d.Provide(ctx, content, true) },
 			"FindProviders":   func(ctx context.Context) error { _, err := d.FindProviders(ctx, content); return err },
 			"GetValue":        func(ctx context.Context) error { _, err := d.GetValue(ctx, "/pk/"+string(peer)); return err },
-			"Refresh":         func(context.Context) error { return <-d.RefreshRoutingTable() },
+			"LocalValues": func(ctx context.Context) (err error) {
+				for _, err = range d.LocalValues(ctx) {
+				}
+				return err
+			},
+			"Refresh": func(context.Context) error { return <-d.RefreshRoutingTable() },
 		}
 		for name, call := range calls {
 			began := time.Now()

@@ -115,6 +115,9 @@ type item[T any] struct {
 
 // listing sends what a store lists, until ctx ends. It counts as one call.
 func listing[T any](s *shelf, ctx context.Context, all func(context.Context) iter.Seq2[T, error]) (<-chan item[T], error) {
+	if s.base.Err() != nil {
+		return nil, ErrClosed
+	}
 	select {
 	case s.calls <- struct{}{}:
 	default:

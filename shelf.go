@@ -54,9 +54,13 @@ func guard[T any](s *shelf, ctx context.Context, call func(context.Context) (T, 
 	return guardFor(s, ctx, params.StoreDeadline, call)
 }
 
-// guardFor is guard with another limit.
+// guardFor is guard with another limit. Once the node is closed it makes no
+// call, and what it cuts short is ErrClosed: the caller's context has not ended.
 func guardFor[T any](s *shelf, ctx context.Context, limit time.Duration, call func(context.Context) (T, error)) (T, error) {
 	var none T
+	if s.base.Err() != nil {
+		return none, ErrClosed
+	}
 	select {
 	case s.calls <- struct{}{}:
 	default:
@@ -79,6 +83,9 @@ func guardFor[T any](s *shelf, ctx context.Context, limit time.Duration, call fu
 	case o := <-done:
 		return o.got, o.err
 	case <-ctx.Done():
+		if s.base.Err() != nil {
+			return none, ErrClosed
+		}
 		return none, fmt.Errorf("the store did not answer: %w", ctx.Err())
 	}
 }
