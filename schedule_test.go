@@ -275,7 +275,7 @@ func (f *fickle) PutBlob(ctx context.Context, name string, data []byte) error {
 	if err := f.moody(); err != nil {
 		return err
 	}
-	return f.Store.PutBlob(ctx, name, data)
+	return f.Store.PutBlob(context.WithoutCancel(ctx), name, data) // which a disk does not look at any more
 }
 
 func (f *fickle) moody() error {
@@ -313,6 +313,31 @@ func TestAStoreThatFailsLosesNothingOfTheSchedule(t *testing.T) {
 		third := w.node(waymark.Config{Store: disk})
 		pass(time.Second)
 		if got := third.Schedule(); got.Keys != 210 {
+			t.Errorf("%+v", got)
+		}
+	})
+}
+
+// A write that was given up may be carried out later, and must not undo one that
+// came after it.
+func TestAWriteThatComesLateLosesNoKey(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		disk := &fickle{Store: memory.New(memory.Config{})}
+		first := w.node(waymark.Config{Store: disk})
+		pass(time.Second)
+		disk.stuck.Store(true)
+		if first.StartProviding(false, contents(0, 600)...) == nil {
+			t.Error("a schedule that could not be kept is said to be")
+		}
+		disk.stuck.Store(false)
+		if first.StartProviding(false, contents(600, 2000)...) == nil {
+			t.Error("a part that is still being written is said to be kept")
+		}
+		pass(2 * time.Hour) // the disk wakes up
+		w.check(first.Close())
+		second := w.node(waymark.Config{Store: disk})
+		pass(time.Second)
+		if got := second.Schedule(); got.Keys != 2000 {
 			t.Errorf("%+v", got)
 		}
 	})
