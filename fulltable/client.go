@@ -83,7 +83,7 @@ func New(d *waymark.DHT, cfg Config) *Client {
 	ctx, stop := context.WithCancel(context.Background())
 	c.stop, c.ended = stop, ctx.Done()
 	facts := d.Facts(ctx)
-	c.done.Go(func() { c.learn(facts) })
+	c.done.Go(func() { c.listen(ctx, facts) })
 	c.done.Go(func() { c.loop(ctx) })
 	return c
 }
@@ -288,9 +288,20 @@ func (c *Client) adopt(r crawl.Result) bool {
 	return true
 }
 
-// learn keeps the table up to date with what the node's operations meet.
-func (c *Client) learn(facts <-chan waymark.Fact) {
+// listen learns from the node's operations until the client or the node is
+// closed. Who falls too far behind has its stream closed, and asks for another:
+// what was missed, the next crawl finds.
+func (c *Client) listen(ctx context.Context, facts <-chan waymark.Fact) {
+	for c.learn(facts) > 0 && ctx.Err() == nil {
+		facts = c.dht.Facts(ctx)
+	}
+}
+
+// learn keeps the table up to date with what the node's operations meet, and
+// returns how many facts it was told. A closed node tells none.
+func (c *Client) learn(facts <-chan waymark.Fact) (told int) {
 	for f := range facts {
+		told++
 		if over, is := f.(engine.OpEnded); is && over.Result.FellBack {
 			c.fellBack.Add(1)
 		}
@@ -308,6 +319,7 @@ func (c *Client) learn(facts <-chan waymark.Fact) {
 		}
 		c.mend()
 	}
+	return told
 }
 
 // mend crawls at once if the table is worn out, and not for the first time in a
