@@ -149,24 +149,30 @@ func (c *jumpingClock) jump(by time.Duration) {
 	c.ahead += by
 }
 
+// pinged has a node ping a peer that says nothing, and something happen to its
+// clock meanwhile; it returns how the ping failed once the node has looked up.
+func (w *world) pinged(clock waymark.Clock, meanwhile func()) engine.RequestEnded {
+	mute := w.peer(silent)
+	d := w.node(waymark.Config{Clock: clock})
+	knows(d, mute)
+	facts := d.Facts(w.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); d.Ping(w.Context(), mute.ID()) }()
+	synctest.Wait()
+	meanwhile()
+	w.check(d.Admit(addrOf(mute))) // anything that makes the node look up
+	end := lastFailure(w.T, facts)
+	<-done
+	return end
+}
+
 func TestAfterASleepWhatWasUnderWayBlamesNobody(t *testing.T) {
 	for _, gap := range []time.Duration{time.Hour, -time.Hour} {
 		inBubble(t, func(t *testing.T, w *world) {
 			clock := &jumpingClock{start: time.Now()}
-			mute := w.peer(silent)
-			d := w.node(waymark.Config{Clock: clock})
-			knows(d, mute)
-			facts := d.Facts(t.Context())
-			done := make(chan struct{})
-			go func() { defer close(done); d.Ping(t.Context(), mute.ID()) }()
-			synctest.Wait()
-			clock.jump(gap)
-			w.check(d.Admit(addrOf(mute))) // anything that makes the node look up
-			end := lastFailure(t, facts)
-			if end.Failure != contact.Suspended {
+			if end := w.pinged(clock, func() { clock.jump(gap) }); end.Failure != contact.Suspended {
 				t.Errorf("the clock went by %v: %v", gap, end.Failure)
 			}
-			<-done
 		})
 	}
 }
@@ -199,21 +205,14 @@ func (c *stoppedClock) read() time.Time {
 func TestAStopAmidATurnIsNoticed(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		clock := &stoppedClock{start: time.Now()}
-		mute := w.peer(silent)
-		d := w.node(waymark.Config{Clock: clock})
-		knows(d, mute)
-		facts := d.Facts(t.Context())
-		done := make(chan struct{})
-		go func() { defer close(done); d.Ping(t.Context(), mute.ID()) }()
-		synctest.Wait()
-		clock.mu.Lock()
-		clock.stop = params.ClockCheck + params.ClockGap + time.Second
-		clock.mu.Unlock()
-		w.check(d.Admit(addrOf(mute))) // the turn in which it is stopped
-		if end := lastFailure(t, facts); end.Failure != contact.Suspended {
+		end := w.pinged(clock, func() {
+			clock.mu.Lock()
+			defer clock.mu.Unlock()
+			clock.stop = params.ClockCheck + params.ClockGap + time.Second
+		})
+		if end.Failure != contact.Suspended {
 			t.Errorf("the process was stopped: %v", end.Failure)
 		}
-		<-done
 	})
 }
 
