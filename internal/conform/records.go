@@ -353,24 +353,21 @@ func announcedByAnother(t *try) {
 }
 
 func announcedBare(t *try) {
-	got, me, ok := t.announce("bare", func(c *client) *contact.Info { return contact.New(contact.ID(c.host.ID())) })
-	switch {
-	case !ok:
-	case len(got) == 0:
-		t.saw("names no provider")
-	case got[0] != me:
-		t.fail("names somebody else")
-	default:
-		t.saw("names it")
-	}
+	t.announces("bare", func(c *client) *contact.Info { return contact.New(contact.ID(c.host.ID())) }, func() { t.saw("names no provider") })
 }
 
 func announcedBySelf(t *try) {
-	got, me, ok := t.announce("of its own", func(c *client) *contact.Info { return infoOf(c.host, t.nowhere()) })
+	t.announces("of its own", func(c *client) *contact.Info { return infoOf(c.host, t.nowhere()) }, func() { t.warn("does not name who announced itself") })
+}
+
+// announces has a peer announce itself in some way; it has to be the one that is
+// named. What is to be said of a target that names nobody depends on the way.
+func (t *try) announces(how string, as func(*client) *contact.Info, nobody func()) {
+	got, me, ok := t.announce(how, as)
 	switch {
 	case !ok:
 	case len(got) == 0:
-		t.warn("does not name who announced itself")
+		nobody()
 	case got[0] != me:
 		t.fail("names somebody else")
 	default:

@@ -25,8 +25,8 @@ const testDrain = 17 * time.Second
 // TestMain sees that neither the kit nor a node that it has exercised leaves a
 // goroutine behind. This program is also a target that can be driven.
 func TestMain(m *testing.M) {
-	if how := os.Getenv(asProgram); how != "" {
-		os.Exit(program(how))
+	if os.Getenv(asProgram) != "" {
+		os.Exit(program())
 	}
 	goleak.VerifyTestMain(m)
 }

@@ -95,7 +95,8 @@ var Rooms = []Room{
 	{Path: "internal/fault", Uses: []string{"core/*"}, Others: slices.Concat(libp2p, []string{
 		"github.com/libp2p/go-yamux", "github.com/quic-go/quic-go", // to misbehave below the streams
 	})},
-	{Path: "internal/conform", Uses: []string{"core/*", "internal/fault"}, Others: slices.Concat(libp2p, boxo, protowire)},
+	{Path: "internal/drive"},
+	{Path: "internal/conform", Uses: []string{"core/*", "internal/drive", "internal/fault"}, Others: slices.Concat(libp2p, boxo, protowire)},
 	{Path: "internal/devnet", Uses: []string{".", "core/*", "internal/fault"}, Others: libp2p},
 	{Path: "internal/testkit", Uses: []string{".", "core/*", "internal/devnet", "internal/fault"}, Others: slices.Concat(libp2p, testOnly)},
 }
