@@ -99,7 +99,7 @@ func (k *keeper) save(limit time.Duration) {
 		}
 		data, err := json.Marshal(t)
 		if err == nil {
-			err = guarded(k.shelf, ctx, func(ctx context.Context) error { return k.shelf.store.PutBlob(ctx, tableBlob, data) })
+			err = k.shelf.keepBlob(ctx, tableBlob, data)
 		}
 		k.complain("the routing table could not be kept", err)
 	case <-ctx.Done():

@@ -33,8 +33,8 @@ type LocalProvider struct {
 
 // LocalValues lists the values that this node stores, its own and those that
 // others have brought, in no order. It ends at the first error, which comes
-// with a zero value: the context's, or the store's, which may take no longer
-// than params.StoreDeadline for each.
+// with a zero value: the context's, ErrClosed, or the store's, which may take no
+// longer than params.StoreDeadline for each. Without an error the list is whole.
 func (d *DHT) LocalValues(ctx context.Context) iter.Seq2[LocalValue, error] {
 	return listed(d.shelf, ctx, d.shelf.store.AllValues, func(r record.Record) LocalValue {
 		return LocalValue{
@@ -90,7 +90,7 @@ func listed[T, U any](s *shelf, ctx context.Context, all func(context.Context) i
 					return
 				}
 				if i.err != nil {
-					yield(none, i.err)
+					yield(none, s.told(i.err))
 					return
 				}
 				if !yield(as(i.got), nil) {
@@ -100,7 +100,7 @@ func listed[T, U any](s *shelf, ctx context.Context, all func(context.Context) i
 				yield(none, fmt.Errorf("the store did not answer: %w", context.DeadlineExceeded))
 				return
 			case <-ctx.Done():
-				yield(none, ctx.Err())
+				yield(none, s.told(ctx.Err()))
 				return
 			}
 		}
@@ -113,7 +113,9 @@ type item[T any] struct {
 	err error
 }
 
-// listing sends what a store lists, until ctx ends. It counts as one call.
+// listing sends what a store lists, until ctx ends. It counts as one call. The
+// channel is closed at the end of the list alone: one that was cut short must
+// not pass for whole.
 func listing[T any](s *shelf, ctx context.Context, all func(context.Context) iter.Seq2[T, error]) (<-chan item[T], error) {
 	if s.base.Err() != nil {
 		return nil, ErrClosed
@@ -126,13 +128,15 @@ func listing[T any](s *shelf, ctx context.Context, all func(context.Context) ite
 	items := make(chan item[T])
 	go func() {
 		defer func() { <-s.calls }()
-		defer close(items)
 		for got, err := range all(ctx) {
 			select {
 			case items <- item[T]{got, err}:
 			case <-ctx.Done():
 				return
 			}
+		}
+		if ctx.Err() == nil { // else the store may have stopped amid it
+			close(items)
 		}
 	}()
 	return items, nil

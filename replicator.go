@@ -100,11 +100,11 @@ func (r *replicator) pause() time.Duration {
 // again has the engine store a value again, if it still counts. A client leaves
 // that to those who serve: nobody would ask it for the value.
 func (r *replicator) again(key []byte) {
-	rec, err := r.shelf.value(r.shelf.base, key)
+	rec, err := r.shelf.valid(r.shelf.base, key)
 	if err != nil {
 		return // the store is busy: it is tried again in a period
 	}
-	if rec == nil || r.shelf.rules.check(key, rec.Value) != nil {
+	if rec == nil {
 		r.mu.Lock()
 		r.schedule.Forget(string(key))
 		r.mu.Unlock()

@@ -103,11 +103,10 @@ func bytesOf(keys []multihash.Multihash) [][]byte {
 // keeps it over a restart. KAD-17.
 type schedule struct {
 	*sweeper
-	lasting bool          // the store outlives the node
-	saving  chan struct{} // holds one: who reads or writes what is kept
-	unread  []int         // shards that are not read yet; whoever is saving may touch it
-	whole   atomic.Bool   // all are
-	writing [republish.Shards]atomic.Bool
+	lasting bool            // the store outlives the node
+	saving  chan struct{}   // holds one: who reads or writes what is kept
+	unread  []int           // shards that are not read yet; whoever is saving may touch it
+	whole   atomic.Bool     // all are
 	quit    chan struct{}   // closed by stop
 	over    <-chan struct{} // closed when nothing is under way any more
 	ended   chan struct{}
@@ -267,26 +266,13 @@ func (s *schedule) keepAll(ctx context.Context) error {
 // shardBlob is the name under which a shard is kept.
 func shardBlob(n int) string { return fmt.Sprintf("provide-schedule-%02x", n) }
 
-// errWriting: an earlier write of the same part has not come back.
-var errWriting = fmt.Errorf("an earlier write goes on: %w", errBusy)
-
-// keep writes one shard. An earlier write of it that was given up may go on, and
-// would put what is old over what is new if the new were not to wait for it.
+// keep writes one shard.
 func (s *schedule) keep(ctx context.Context, n int) error {
-	if s.writing[n].Swap(true) {
-		return errWriting
-	}
 	s.mu.Lock()
 	data := s.machine.Encode(n)
 	s.mu.Unlock()
-	err := guarded(s.shelf, ctx, func(ctx context.Context) error {
-		defer s.writing[n].Store(false)
-		return s.shelf.store.PutBlob(ctx, shardBlob(n), data)
-	})
+	err := s.shelf.keepBlob(ctx, shardBlob(n), data)
 	if err != nil {
-		if errors.Is(err, errBusy) { // it was not begun
-			s.writing[n].Store(false)
-		}
 		s.mu.Lock()
 		s.machine.Touch(n)
 		s.mu.Unlock()

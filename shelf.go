@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/waymark-dht/waymark/core/contact"
+	"github.com/waymark-dht/waymark/core/key"
 	"github.com/waymark-dht/waymark/core/mono"
 	"github.com/waymark-dht/waymark/core/params"
 	"github.com/waymark-dht/waymark/core/record"
@@ -28,7 +30,9 @@ type shelf struct {
 	self  peer.ID
 	age   time.Duration // how long a value is served
 	wall  func() mono.Wall
-	calls chan struct{}    // one for each call under way
+	calls chan struct{}                    // one for each call under way
+	locks [params.StoreLocks]chan struct{} // of the values, by the hash of their keys; who has the token may replace one
+	blobs blobWrites
 	taken func(key []byte) // hears of each value that is stored for the network
 	base  context.Context
 	halt  context.CancelFunc
@@ -39,6 +43,9 @@ func newShelf(d *DHT) *shelf {
 		store: d.cfg.Store, rules: d.cfg.Validators, hooks: d.cfg.Approve, keep: d.policy,
 		self: d.host.ID(), age: d.cfg.ValueAge, wall: func() mono.Wall { return d.time.now().Wall },
 		calls: make(chan struct{}, params.StoreCalls), taken: func(key []byte) { d.replicator.taken(key) },
+	}
+	for i := range s.locks {
+		s.locks[i] = make(chan struct{}, 1)
 	}
 	s.base, s.halt = context.WithCancel(context.Background())
 	return s
@@ -81,13 +88,19 @@ func guardFor[T any](s *shelf, ctx context.Context, limit time.Duration, call fu
 	}()
 	select {
 	case o := <-done:
-		return o.got, o.err
+		return o.got, s.told(o.err)
 	case <-ctx.Done():
-		if s.base.Err() != nil {
-			return none, ErrClosed
-		}
-		return none, fmt.Errorf("the store did not answer: %w", ctx.Err())
+		return none, s.told(fmt.Errorf("the store did not answer: %w", ctx.Err()))
 	}
+}
+
+// told is the error of a call into the store as its caller may know it: what the
+// end of the node has cut short says that, and not that a context has ended.
+func (s *shelf) told(err error) error {
+	if err != nil && s.base.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
+		return ErrClosed
+	}
+	return err
 }
 
 // guarded is guard for a call that returns nothing.
@@ -99,16 +112,33 @@ func guarded(s *shelf, ctx context.Context, call func(context.Context) error) er
 // value returns what is stored under a key and not too old to be served, or
 // nil; its time to live is what is left of it.
 func (s *shelf) value(ctx context.Context, key []byte) (*record.Record, error) {
-	r, err := s.stored(ctx, key)
+	r, err := guard(s, ctx, func(ctx context.Context) (*record.Record, error) { return s.read(ctx, key) })
 	if r != nil {
 		r.Leave(s.wall())
 	}
 	return r, err
 }
 
-// stored is value as it was stored.
-func (s *shelf) stored(ctx context.Context, key []byte) (*record.Record, error) {
-	r, err := guard(s, ctx, func(ctx context.Context) (record.Record, error) { return s.store.Value(ctx, key) })
+// valid is value if its validator still accepts it. One that does not return
+// holds up nobody for longer than a store that does not.
+func (s *shelf) valid(ctx context.Context, key []byte) (*record.Record, error) {
+	r, err := guard(s, ctx, func(ctx context.Context) (*record.Record, error) {
+		r, err := s.read(ctx, key)
+		if r == nil || s.rules.check(key, r.Value) != nil {
+			return nil, err
+		}
+		return r, nil
+	})
+	if r != nil {
+		r.Leave(s.wall())
+	}
+	return r, err
+}
+
+// read is what is stored under a key and not too old to be served, or nil, as it
+// was stored; it takes as long as the store does.
+func (s *shelf) read(ctx context.Context, key []byte) (*record.Record, error) {
+	r, err := s.store.Value(ctx, key)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return nil, nil
@@ -128,12 +158,33 @@ func (s *shelf) ends(r *record.Record) mono.Wall {
 
 // put stores a record that is valid, if what is there is not better. The same
 // value is none: which of two equals is the best a validator need not say. Its
-// date of arrival is ours, whatever it says. KAD-13.2.
+// date of arrival is ours, whatever it says. KAD-13.2. A validator that does not
+// return holds up nobody for longer than a store that does not.
 func (s *shelf) put(ctx context.Context, r record.Record) error {
-	if err := s.rules.check(r.Key, r.Value); err != nil {
+	if _, err := s.rules.of(r.Key); err != nil {
 		return err
 	}
-	have, err := s.stored(ctx, r.Key)
+	r.Key, r.Value = slices.Clone(r.Key), slices.Clone(r.Value) // the call may outlive its caller
+	return guarded(s, ctx, func(ctx context.Context) error {
+		if err := s.rules.check(r.Key, r.Value); err != nil {
+			return err
+		}
+		lock := s.locks[key.Of(r.Key)[0]%params.StoreLocks]
+		select {
+		case lock <- struct{}{}:
+			defer func() { <-lock }()
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		return s.replace(ctx, r)
+	})
+}
+
+// replace puts a valid record in the place of what is stored, if that is not
+// better. Whoever calls it has the key's lock: of two that come at the same time
+// each would else be better than what both have found, and the last would stay.
+func (s *shelf) replace(ctx context.Context, r record.Record) error {
+	have, err := s.read(ctx, r.Key)
 	if err != nil {
 		return err
 	}
@@ -142,9 +193,54 @@ func (s *shelf) put(ctx context.Context, r record.Record) error {
 			return fmt.Errorf("%w under %s", ErrOlder, readable(r.Key))
 		}
 	}
-	r.Key, r.Value = slices.Clone(r.Key), slices.Clone(r.Value)
+	if ctx.Err() != nil {
+		return ctx.Err() // nobody waits for it: it is said not to be stored
+	}
 	r.Arrive(s.wall(), have)
-	return guarded(s, ctx, func(ctx context.Context) error { return s.store.PutValue(ctx, r, s.ends(&r)) })
+	return s.store.PutValue(ctx, r, s.ends(&r))
+}
+
+// keepBlob writes a blob. While an earlier write of it that was given up goes on
+// it is errWriting: what is old would else be put over what is new.
+func (s *shelf) keepBlob(ctx context.Context, name string, data []byte) error {
+	return guarded(s, ctx, func(ctx context.Context) error {
+		if !s.blobs.begin(name) {
+			return errWriting
+		}
+		defer s.blobs.end(name)
+		if ctx.Err() != nil {
+			return ctx.Err() // it was given up before it began
+		}
+		return s.store.PutBlob(ctx, name, data)
+	})
+}
+
+// errWriting: an earlier write of the same blob has not come back.
+var errWriting = fmt.Errorf("an earlier write goes on: %w", errBusy)
+
+// blobWrites is which blobs are being written.
+type blobWrites struct {
+	mu sync.Mutex
+	on map[string]bool
+}
+
+func (w *blobWrites) begin(name string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.on[name] {
+		return false
+	}
+	if w.on == nil {
+		w.on = make(map[string]bool)
+	}
+	w.on[name] = true
+	return true
+}
+
+func (w *blobWrites) end(name string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.on, name)
 }
 
 // providers returns who provides a key, those that said so last first.

@@ -238,9 +238,6 @@ func valueOf(r engine.Result, err error) (Value, error) {
 // localValue is what this node stores under a key, if it is still valid. A
 // store that fails or blocks is as good as empty: the network is asked anyway.
 func (d *DHT) localValue(ctx context.Context, key []byte) *record.Record {
-	r, err := d.shelf.value(ctx, key)
-	if err != nil || r == nil || d.shelf.rules.check(key, r.Value) != nil {
-		return nil
-	}
+	r, _ := d.shelf.valid(ctx, key)
 	return r
 }

@@ -18,6 +18,10 @@ const (
 	// its addresses (some 500 bytes): five times the servers of the largest
 	// network, so that a crowd of invented ones cannot fill the memory.
 	StoreProviderPeers = 1 << 17
+	// StoreLocks is over how many locks the values are spread, so that of two
+	// that come for one key at the same time the better stays: two of all that
+	// may be under way (StoreCalls) rarely meet at one.
+	StoreLocks = 4 * StoreCalls
 	// ExpireEvery is how often what has expired is removed: it is not served
 	// meanwhile, so that this only frees its room.
 	ExpireEvery = 10 * time.Minute
