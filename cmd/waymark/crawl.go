@@ -151,7 +151,10 @@ func crawlTrouble(r crawl.Result) error {
 	seen := []string{fmt.Sprintf("%d of %s answered, %d are left", r.Progress.Answered, cli.Count(r.Progress.Found, "peer"), r.Progress.Left)}
 	switch crawlWord(r) {
 	case "no-peers":
-		return trouble("WM-C001", "the crawl reached nobody", append(seen, failureWords(r.Failures.Words())),
+		if words := failureWords(r.Failures.Words()); words != "" {
+			seen = append(seen, words)
+		}
+		return trouble("WM-C001", "the crawl reached nobody", seen,
 			[]string{"waymark bootstrap MADDR… shows how each seed fails"})
 	case "partial-deadline":
 		return trouble("WM-C002", "the crawl ran out of time after "+cli.Duration(r.Elapsed), seen,

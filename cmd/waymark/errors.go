@@ -33,7 +33,14 @@ func usageTrouble(err error) *cli.Trouble {
 	if errors.As(err, &t) {
 		return t
 	}
-	return trouble("WM-X001", err.Error(), nil, []string{"waymark --help"})
+	return unexpected(err, "waymark --help")
+}
+
+// unexpected is an error that nobody has better words for: its first part is
+// what happened, and the whole of it the evidence.
+func unexpected(err error, next string) *cli.Trouble {
+	what, _, _ := strings.Cut(err.Error(), ": ")
+	return trouble("WM-X001", shortenTo(what, 120), []string{shortenTo(err.Error(), 240)}, []string{next})
 }
 
 // unknownCommand guesses what was meant.
@@ -68,7 +75,7 @@ func flagTrouble(cmd *cobra.Command, err error) error {
 		f := missing.GetFlag()
 		return trouble("WM-U003", "--"+f.Name+" wants a value", []string{"--" + f.Name + ": " + f.Usage}, []string{help})
 	}
-	return trouble("WM-U002", err.Error(), nil, []string{help})
+	return trouble("WM-U002", "the flags cannot be meant so", []string{err.Error()}, []string{help})
 }
 
 func unknownFlag(cmd *cobra.Command, err *pflag.NotExistError) *cli.Trouble {

@@ -108,5 +108,5 @@ func troubleOf(ctx context.Context, err error) *cli.Trouble {
 		return trouble("WM-S002", "--timeout ended the command", []string{"what there was is printed above"},
 			[]string{"give it longer, or leave --timeout out: every operation has a bound of its own"})
 	}
-	return trouble("WM-X001", err.Error(), nil, nil)
+	return unexpected(err, "run it again with -v, which shows each request; if it stays, please report it with this text")
 }

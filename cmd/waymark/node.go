@@ -126,7 +126,7 @@ func (p plan) start() (*node, error) {
 		libp2p.Transport(tcp.NewTCPTransport, tcp.DisableReuseport()),
 		libp2p.Transport(quic.NewTransport))
 	if err != nil {
-		return nil, trouble("WM-X001", "the node could not be made: "+err.Error(), nil, nil)
+		return nil, trouble("WM-X001", "the node's host could not be made", []string{reason(err)}, []string{"ulimit -n shows the limit on open files; if that is not it, please report it"})
 	}
 	for _, addr := range p.listen {
 		if err := h.Network().Listen(addr); err != nil {
@@ -138,7 +138,7 @@ func (p plan) start() (*node, error) {
 	}
 	d, err := waymark.New(h, p.config)
 	if err != nil {
-		return nil, errors.Join(trouble("WM-X001", err.Error(), nil, nil), h.Close())
+		return nil, errors.Join(trouble("WM-X001", "the node could not be made", []string{reason(err)}, []string{"check the network file and the flags; waymark explain WM-N004"}), h.Close())
 	}
 	return &node{host: h, dht: d}, nil
 }

@@ -78,7 +78,7 @@ func readValue(value string, in io.Reader) ([]byte, error) {
 	n, err := io.Copy(&b, io.LimitReader(in, params.MaxValue+1))
 	switch {
 	case err != nil:
-		return nil, trouble("WM-R002", "standard input could not be read", []string{reason(err)}, nil)
+		return nil, trouble("WM-R002", "standard input could not be read", []string{reason(err)}, []string{"waymark put KEY - < FILE, with a file that you may read"})
 	case n > params.MaxValue:
 		return nil, trouble("WM-R002", "the value is too long",
 			[]string{fmt.Sprintf("standard input holds more than %d bytes", params.MaxValue)}, []string{"store it elsewhere, and put where it is"})
@@ -132,9 +132,16 @@ func storeTrouble(s waymark.Stored, err error) error {
 	for _, r := range s.Refused[:min(3, len(s.Refused))] {
 		seen = append(seen, fmt.Sprintf("%s: %s: %s", cli.ShortID(r.Peer.String()), r.How, shortenTo(reasonOf(r.Detail), 80)))
 	}
+	if len(seen) == 0 { // nobody came so far as to decline
+		seen = []string{"requests " + requestWords(s.Stats)}
+	}
 	switch {
-	case errors.Is(err, waymark.ErrInvalid), errors.Is(err, waymark.ErrOlder):
-		return trouble("WM-R002", "the value was not accepted", []string{shortenTo(err.Error(), 160)}, nil)
+	case errors.Is(err, waymark.ErrInvalid):
+		return trouble("WM-R002", "the value was not accepted", []string{shortenTo(err.Error(), 160)},
+			[]string{"put one that is valid under its key; waymark explain WM-R001 says what a namespace is for"})
+	case errors.Is(err, waymark.ErrOlder):
+		return trouble("WM-R002", "the value was not accepted", []string{shortenTo(err.Error(), 160)},
+			[]string{"waymark get KEY shows the better one; put one that is newer than that"})
 	case errors.Is(err, waymark.ErrNotStored):
 		return trouble("WM-R003", "no peer took the record", seen, []string{"waymark lookup KEY shows who is closest; -v shows each request"})
 	case errors.Is(err, waymark.ErrNoPeers):
