@@ -46,7 +46,10 @@ func (e *Engine) startBootstrap(ev StartBootstrap) {
 		return
 	}
 	e.super.Began(e.now.Mono)
-	o.plan = boot.New(e.planFor(o, !ev.refresh))
+	plan := e.planFor(o, !ev.refresh)
+	e.keep(o, plan.Seeds...)
+	e.keep(o, plan.Remembered...)
+	o.plan = boot.New(plan)
 	e.drivePlan(o, boot.Event{What: boot.Tick})
 }
 

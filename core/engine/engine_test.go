@@ -83,30 +83,44 @@ func (v *village) answer(eff Effect, plain Event) {
 }
 
 func (v *village) nearest(preimage []byte) []*contact.Info {
+	all := v.ranked(preimage)
+	return all[:min(params.K, len(all))]
+}
+
+// ranked is all members, the nearest first.
+func (v *village) ranked(preimage []byte) []*contact.Info {
 	target := key.Of(preimage)
 	all := slices.Clone(v.members)
 	slices.SortFunc(all, func(a, b *contact.Info) int { return target.Closer(a.Key, b.Key) })
-	return all[:min(params.K, len(all))]
+	return all
 }
 
 // run moves time to whatever comes next until the engine waits for nothing.
 func (v *village) run() {
 	for range 1_000_000 {
-		wake, waits := v.e.Wake()
-		switch {
-		case len(v.due) > 0 && (!waits || v.due[0].at <= wake):
-			a := v.due[0]
-			v.due = v.due[1:]
-			v.now = max(v.now, a.at)
-			v.step(a.ev)
-		case waits:
-			v.now = max(v.now, wake)
-			v.step(Tick{})
-		default:
+		if !v.next() {
 			return
 		}
 	}
 	v.t.Fatal("the engine never comes to rest")
+}
+
+// next moves time to whatever comes next. It reports false if nothing does.
+func (v *village) next() bool {
+	wake, waits := v.e.Wake()
+	switch {
+	case len(v.due) > 0 && (!waits || v.due[0].at <= wake):
+		a := v.due[0]
+		v.due = v.due[1:]
+		v.now = max(v.now, a.at)
+		v.step(a.ev)
+	case waits:
+		v.now = max(v.now, wake)
+		v.step(Tick{})
+	default:
+		return false
+	}
+	return true
 }
 
 // result returns the one result of an operation.

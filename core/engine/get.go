@@ -77,6 +77,7 @@ func (e *Engine) heardValue(o *op, from contact.Handle, r *record.Record) {
 	if slices.Contains(g.values[i].from, from) {
 		return // it was asked a second time, for the whole region
 	}
+	e.keep(o, from)
 	g.values[i].from = append(g.values[i].from, from)
 	if r.TTL > g.values[i].record.TTL { // of those who say for how long they keep it, the one who keeps it longest
 		g.values[i].record = r
@@ -176,9 +177,7 @@ func (e *Engine) getWalked(o *op, r Result, closest []contact.Handle) {
 	if o.eclipse {
 		closest = e.region(o.target, closest)
 	}
-	for _, h := range closest {
-		e.book.Hold(h)
-	}
+	e.keep(o, closest...)
 	g.closest, g.ended, o.closest, o.wake = closest, r.Outcome, r.Closest, mono.Earlier(g.due, o.bound)
 	if g.met {
 		g.ended = Found
@@ -208,9 +207,6 @@ func (e *Engine) getEnded(o *op, why Outcome) {
 	e.close(o, r)
 	if r.Outcome == Found {
 		e.correct(o)
-	}
-	for _, h := range g.closest {
-		e.book.Drop(h)
 	}
 }
 

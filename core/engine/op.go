@@ -48,7 +48,8 @@ type op struct {
 	detached bool
 	stopped  bool // by its owner, or with the node
 
-	joined  []OpID // bootstraps that wait for this one's report
+	joined  []OpID           // bootstraps that wait for this one's report
+	kept    []contact.Handle // whom it will ask for by their handles, held until it has ended
 	steps   int    // of the plan, already told
 	reason  string // the last failure's detail
 	found   *contact.Info
@@ -59,7 +60,7 @@ type op struct {
 
 func (o *op) clone() *op {
 	c := *o
-	c.joined = slices.Clone(o.joined)
+	c.joined, c.kept = slices.Clone(o.joined), slices.Clone(o.kept)
 	if o.walk != nil {
 		c.walk = o.walk.Clone()
 	}
@@ -133,6 +134,9 @@ func (e *Engine) close(o *op, r Result) {
 	e.ops = slices.DeleteFunc(e.ops, func(x *op) bool { return x == o })
 	e.queued = slices.DeleteFunc(e.queued, func(x *op) bool { return x == o })
 	e.uncommit(o)
+	for _, h := range o.kept {
+		e.book.Drop(h)
+	}
 	r.Started, r.Ended, r.Bound = o.started, e.now.Mono, o.bound
 	if r.Report == nil && !e.cfg.Terse {
 		e.facts = append(e.facts, Progressed{
@@ -142,6 +146,18 @@ func (e *Engine) close(o *op, r Result) {
 	}
 	for _, id := range append([]OpID{o.id}, o.joined...) {
 		e.facts = append(e.facts, OpEnded{At: e.now.Mono, Op: id, Parent: o.parent, Kind: o.kind, Result: r})
+	}
+}
+
+// keep holds contacts until an operation has ended. Whatever of it remembers a
+// handle from one step to the next has it kept, or holds it itself (its walk and
+// its storing do): a handle that was forgotten may name somebody else.
+func (e *Engine) keep(o *op, hs ...contact.Handle) {
+	for _, h := range hs {
+		if h != 0 {
+			e.book.Hold(h)
+			o.kept = append(o.kept, h)
+		}
 	}
 }
 

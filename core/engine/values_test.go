@@ -68,8 +68,12 @@ func (s *shelf) serve(v *village, eff Effect) Event {
 func (s *shelf) put(v *village, key, value string, ranks ...int) {
 	near := v.nearest([]byte(key))
 	for _, i := range ranks {
-		s.values[near[i].ID] = &record.Record{Key: []byte(key), Value: []byte(value)}
+		s.values[near[i].ID] = valued(key, value)
 	}
+}
+
+func valued(key, value string) *record.Record {
+	return &record.Record{Key: []byte(key), Value: []byte(value)}
 }
 
 // joined is a village of which the node knows everybody.

@@ -99,6 +99,7 @@ func (e *Engine) beginWalk(o *op) {
 		if i < seeds {
 			o.walk.Seed(n)
 		} else {
+			e.keep(o, h)
 			reserve = append(reserve, n)
 		}
 	}
