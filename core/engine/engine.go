@@ -128,6 +128,9 @@ func (e *Engine) Step(now mono.Now, ev Event) {
 	}
 	e.now = now
 	e.apply(ev)
+	if e.closed {
+		return // nothing begins in the step that ends the node
+	}
 	e.expire()
 	e.startQueued()
 	e.supervise()

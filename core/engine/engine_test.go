@@ -141,6 +141,14 @@ func (v *village) result(id OpID) Result {
 	return ended[0]
 }
 
+// requests is how many were sent.
+func (v *village) requests() (n int) {
+	for _, times := range v.asked {
+		n += times
+	}
+	return n
+}
+
 func (v *village) rested() {
 	v.t.Helper()
 	if !v.e.Idle() || v.e.committed != 0 {
@@ -372,4 +380,27 @@ func TestAShortDeadlineBlamesNobody(t *testing.T) {
 		v.result(1 + id)
 	}
 	v.rested()
+}
+
+// A change of network under a bootstrap has another begin at its end: but not
+// if that is the node's end.
+func TestNothingBeginsInTheStepThatEndsTheNode(t *testing.T) {
+	for name, before := range map[string][]Event{
+		"a bootstrap that is to begin again": {Supervise{}, NetworkChanged{}},
+		"a bootstrap that is due":            {Supervise{}, Cancel{Op: 1<<63 | 1}, NetworkChanged{}},
+	} {
+		v := newVillage(t, 30, Config{})
+		for _, ev := range before {
+			v.step(ev)
+		}
+		asked := v.requests()
+		v.step(Shutdown{})
+		if v.requests() != asked {
+			t.Errorf("%s: somebody was asked in the step that ends the node", name)
+		}
+		if _, wakes := v.e.Wake(); wakes {
+			t.Errorf("%s: the node wants to be woken after its end", name)
+		}
+		v.rested()
+	}
 }
