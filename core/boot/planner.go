@@ -183,15 +183,18 @@ func interleave(a, b []contact.Handle) (merged []contact.Handle) {
 	return merged
 }
 
-// resolved puts what a name stands for in front of the queue.
+// resolved puts what a name stands for in front of the queue. The names that are
+// still to be resolved have an equal share of the room, whatever this one claims.
 func (p *Planner) resolved(hs []contact.Handle) {
 	p.nameStep.Answered++
-	fresh := make([]contact.Handle, 0, len(hs))
+	share := p.room / (1 + p.count(Resolve))
+	fresh := make([]contact.Handle, 0, share)
 	for _, h := range hs {
-		if p.room > 0 && !slices.Contains(p.tried, h) && !slices.Contains(p.queue, h) && !slices.Contains(fresh, h) {
-			fresh, p.room = append(fresh, h), p.room-1
+		if len(fresh) < share && !slices.Contains(p.tried, h) && !slices.Contains(p.queue, h) && !slices.Contains(fresh, h) {
+			fresh = append(fresh, h)
 		}
 	}
+	p.room -= len(fresh)
 	p.queue = append(fresh, p.queue...)
 }
 

@@ -110,7 +110,7 @@ func (e *Engine) startProbes() {
 		e.admit.open = append(e.admit.open, probing{id, deadline})
 		e.send(Send{
 			Attempt: id, To: e.book.Info(h), Key: []byte(e.self.ID), Target: e.self.Key, Deadline: e.lead(deadline),
-			Seed: slices.Contains(e.seeds, h),
+			Seed: e.seeds.has(h),
 		})
 		e.book.Drop(h) // the attempt holds it now
 	}

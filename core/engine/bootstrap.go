@@ -61,12 +61,12 @@ func (e *Engine) planFor(o *op, full bool) boot.Plan {
 		plan.Seeds = e.reunion()
 		return plan
 	}
-	plan.Seeds, plan.Remembered = e.seeds, slices.Concat(e.nearby.handles, e.remembered.handles)
 	for _, s := range e.cfg.Seeds {
 		if s.Peer == nil {
 			plan.Names = append(plan.Names, s.Name)
 		}
 	}
+	plan.Seeds, plan.Remembered = e.seeds.toAsk(plan.Names), slices.Concat(e.nearby.handles, e.remembered.handles)
 	return plan
 }
 
@@ -75,10 +75,10 @@ func (e *Engine) planFor(o *op, full bool) boot.Plan {
 // still have in common.
 func (e *Engine) reunion() []contact.Handle {
 	e.refreshes++
-	if e.refreshes%params.ReunionEvery != 0 || len(e.seeds) == 0 {
+	if e.refreshes%params.ReunionEvery != 0 || len(e.seeds.list) == 0 {
 		return nil
 	}
-	return []contact.Handle{e.seeds[e.rng.IntN(len(e.seeds))]}
+	return []contact.Handle{e.seeds.list[e.rng.IntN(len(e.seeds.list))]}
 }
 
 // join lets a further caller wait for the bootstrap that runs. Its bound is
@@ -231,18 +231,4 @@ func reportStep(s boot.Step) StepReport {
 		Name: s.Name, Outcome: outcome[s.End], Asked: s.Asked, Answered: s.Answered,
 		Failures: s.Failures, Reason: s.Reason, Elapsed: time.Duration(s.Ended - s.Began),
 	}
-}
-
-// holdSeed keeps a contact that a seed's name resolved to, unless there are
-// params.MaxSeeds of them already. It reports whether the contact is kept.
-func (e *Engine) holdSeed(h contact.Handle) bool {
-	if slices.Contains(e.seeds, h) {
-		return true
-	}
-	if len(e.seeds) >= params.MaxSeeds {
-		return false
-	}
-	e.book.Hold(h)
-	e.seeds = append(e.seeds, h)
-	return true
 }

@@ -17,7 +17,7 @@ import (
 
 // Config is what an engine may be told. The zero value works.
 type Config struct {
-	Seeds []Seed // whom to ask when nobody is known
+	Seeds []Seed // whom to ask when nobody is known; at most params.MaxSeeds, more are left out
 	// Remembered are contacts of an earlier life, the most useful first; at
 	// most params.MaxRemembered are kept. They are asked together with the seeds.
 	Remembered []*contact.Info
@@ -77,8 +77,8 @@ type Engine struct {
 	cfg        Config
 	src        *rand.PCG
 	rng        *rand.Rand
-	seeds      []contact.Handle // the seeds that are contacts, held
-	greeted    greeting         // when one of them answered last
+	seeds      seeds
+	greeted    greeting // when one of them answered last
 	byID       map[OpID]*op
 	children   OpID
 	remembered past
@@ -109,13 +109,7 @@ func New(cfg Config, self *contact.Info, book *contact.Book, seed uint64) *Engin
 	if e.tab == nil {
 		e.tab = table.New(self.Key, book, cfg.Table)
 	}
-	for _, s := range cfg.Seeds {
-		if s.Peer != nil && s.Peer.ID != self.ID {
-			h, _ := book.Intern(s.Peer)
-			book.Hold(h)
-			e.seeds = append(e.seeds, h)
-		}
-	}
+	e.takeSeeds()
 	e.remember(cfg.Remembered)
 	return e
 }
@@ -330,7 +324,7 @@ func (e *Engine) Clone() *Engine {
 	c.book = e.book.Clone()
 	c.tab = e.tab.Clone(c.book)
 	c.memory = e.memory.Clone()
-	c.linked, c.seeds = e.linked.clone(), slices.Clone(e.seeds)
+	c.linked, c.seeds = e.linked.clone(), e.seeds.clone()
 	c.Scratch, c.shares = e.Scratch.clone(), false
 	c.admit, c.vouchedFor = e.admit.clone(), cloneMap(e.vouchedFor)
 	c.remembered.handles, c.nearby.handles = slices.Clone(e.remembered.handles), slices.Clone(e.nearby.handles)

@@ -31,6 +31,7 @@ type village struct {
 
 	late  map[contact.ID]bool // mute to what is to be stored
 	serve func(Effect) Event  // what comes of an effect; nil answers FIND_NODE
+	names map[string][]*contact.Info
 }
 
 type arrival struct {
@@ -61,6 +62,8 @@ func (v *village) step(ev Event) {
 			}
 		case Choose:
 			v.answer(eff, Chosen{Attempt: eff.Attempt})
+		case Resolve:
+			v.due = append(v.due, arrival{v.now.Add(time.Millisecond), Resolved{Attempt: eff.Attempt, Seeds: v.names[eff.Name]}})
 		case Abort:
 			v.aborted[eff.Attempt] = true
 		case Hasten:

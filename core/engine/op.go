@@ -50,8 +50,8 @@ type op struct {
 
 	joined  []OpID           // bootstraps that wait for this one's report
 	kept    []contact.Handle // whom it will ask for by their handles, held until it has ended
-	steps   int    // of the plan, already told
-	reason  string // the last failure's detail
+	steps   int              // of the plan, already told
+	reason  string           // the last failure's detail
 	found   *contact.Info
 	stats   Stats // of a ping, and of a bootstrap with its children
 	readied bool
@@ -133,10 +133,10 @@ func (e *Engine) close(o *op, r Result) {
 	delete(e.byID, o.id)
 	e.ops = slices.DeleteFunc(e.ops, func(x *op) bool { return x == o })
 	e.queued = slices.DeleteFunc(e.queued, func(x *op) bool { return x == o })
-	e.uncommit(o)
 	for _, h := range o.kept {
 		e.book.Drop(h)
 	}
+	e.uncommit(o)
 	r.Started, r.Ended, r.Bound = o.started, e.now.Mono, o.bound
 	if r.Report == nil && !e.cfg.Terse {
 		e.facts = append(e.facts, Progressed{

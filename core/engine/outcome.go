@@ -119,7 +119,7 @@ func (e *Engine) lives(a attempt, ev *Answered) {
 	e.hasten(a.warm)
 	e.memory.Answer(now)
 	e.memory.Answered(info.ID)
-	if slices.Contains(e.seeds, a.peer) {
+	if e.seeds.has(a.peer) {
 		e.greeted = greeting{a.peer, now}
 		e.super.Reached(now)
 	}
@@ -236,7 +236,7 @@ func (e *Engine) blame(a attempt) {
 	if probe != 0 {
 		e.wantProbe(probe)
 	}
-	if slices.Contains(e.seeds, a.peer) {
+	if e.seeds.has(a.peer) {
 		e.seedFailed(a.peer)
 	}
 }
@@ -254,12 +254,10 @@ func (e *Engine) resolved(ev Resolved) {
 		})
 		return
 	}
-	var hs []contact.Handle
-	for _, n := range e.intern(ev.Seeds) {
-		if e.holdSeed(n.Handle) {
-			hs = append(hs, n.Handle)
-		}
-	}
+	hs := e.handles(ev.Seeds)
+	hs = hs[:min(len(hs), params.MaxSeeds)]
+	e.resolvedTo(hs)
+	e.keep(o, hs...)
 	e.drivePlan(o, boot.Event{What: boot.Resolved, Attempt: boot.Attempt(a.local), Peers: hs})
 }
 

@@ -18,7 +18,7 @@ func (e *Engine) supervise() {
 		e.startQueued()
 	}
 	if e.super.SeedsDue(e.now.Mono, e.rng.Uint32) {
-		for _, h := range e.seeds {
+		for _, h := range e.seeds.list {
 			e.wantProbe(h)
 		}
 	}
@@ -65,7 +65,7 @@ func (e *Engine) seedFailed(h contact.Handle) {
 		e.greeted = greeting{}
 	}
 	lately := e.greeted.seed != 0 && e.now.Mono.Sub(e.greeted.at) < params.RetryMax
-	if !lately && !slices.ContainsFunc(e.seeds, e.tab.Has) {
+	if !lately && !slices.ContainsFunc(e.seeds.list, e.tab.Has) {
 		e.super.Stranded(e.now.Mono, e.rng.Uint32())
 	}
 }

@@ -180,7 +180,7 @@ var bootstraps = []mutant{
 	told(one("stale phase applied", "boot/planner.go", "a.id == ev.Attempt && slices.Contains(fits[a.kind], ev.What)", "a.id == ev.Attempt")),
 	one("a step reported twice", "boot/planner.go", "	if p.seedStep.End == Running && sought", "	if p.seedStep.Ended == 0 && sought"),
 	one("planner's double completion", "boot/planner.go", "	if p.end != Running {\n		return false\n	}\n", ""),
-	one("names stand for any number", "boot/planner.go", "if p.room > 0 && ", "if "),
+	one("names stand for any number", "boot/planner.go", "if len(fresh) < share && ", "if "),
 	one("back-off reset", "boot/supervisor.go", "		s.fails++\n", ""),
 	one("back-off without a cap", "boot/supervisor.go", "min(params.RetryFirst<<s.fails, params.RetryMax)", "params.RetryFirst << s.fails"),
 	one("a change of network ignored", "boot/supervisor.go", "	s.fails, s.again = 0, s.running\n	s.plan(now, 0, true)\n", "	s.fails, s.again = 0, s.running\n"),
