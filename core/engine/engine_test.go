@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/waymark-dht/waymark/core/boot"
 	"github.com/waymark-dht/waymark/core/contact"
 	"github.com/waymark-dht/waymark/core/key"
 	"github.com/waymark-dht/waymark/core/mono"
@@ -406,4 +407,51 @@ func TestNothingBeginsInTheStepThatEndsTheNode(t *testing.T) {
 		}
 		v.rested()
 	}
+}
+
+// A step of a bootstrap that never found its place has ended all the same, and
+// the bootstrap must not wait for it until its own end.
+func TestAStepThatFoundNoPlaceEndsForItsBootstrapToo(t *testing.T) {
+	for name, end := range map[string]func(*village){
+		"its time is over": func(v *village) {
+			for self := v.e.queued[0]; !self.closed; {
+				v.next()
+			}
+		},
+		"it is cancelled": func(v *village) { v.step(Cancel{Op: v.e.queued[0].id}) },
+	} {
+		v := newVillage(t, 30, Config{})
+		v.serve = func(eff Effect) Event {
+			if s := eff.(Send); s.Seed {
+				return Answered{Attempt: s.Attempt}
+			}
+			return nil
+		}
+		v.step(StartBootstrap{Op: 1})
+		v.e.committed += params.LookupSlots // as if others had all places
+		v.next()
+		end(v)
+		if waits, under := v.walks(1); waits != under {
+			t.Errorf("%s: the bootstrap waits for %d walks, and %d are there", name, waits, under)
+		}
+	}
+}
+
+// walks returns for how many walks a bootstrap waits, and how many it has.
+func (v *village) walks(id OpID) (waits, under int) {
+	o := v.e.byID[id]
+	if o == nil {
+		return 0, 0
+	}
+	o.plan.Waiting(func(_ boot.Attempt, kind boot.ActionKind, _ contact.Handle, _ string, _, _ mono.Time) {
+		if kind == boot.Walk {
+			waits++
+		}
+	})
+	for _, child := range v.e.ops {
+		if child.up == o {
+			under++
+		}
+	}
+	return waits, under
 }

@@ -190,8 +190,18 @@ func (e *Engine) stop(o *op, why Outcome) {
 	case o.get != nil:
 		e.getEnded(o, why)
 	default:
-		e.dropAttempts(o)
-		e.close(o, Result{Outcome: why, Stats: o.stats})
+		e.giveUp(o, why)
+	}
+}
+
+// giveUp ends an operation that nothing drives: a ping that was not answered, or
+// an operation that never found a place. A plan hears of it as of any other end.
+func (e *Engine) giveUp(o *op, why Outcome) {
+	e.dropAttempts(o)
+	r := Result{Outcome: why, Stats: o.stats}
+	e.close(o, r)
+	if o.up != nil {
+		e.stepEnded(o.up, o, r, false)
 	}
 }
 
@@ -212,9 +222,8 @@ func (e *Engine) tick(o *op) {
 		if !o.closed && o.bound.Due(e.now.Mono) {
 			e.getEnded(o, PartialDeadline)
 		}
-	default: // a ping that was not answered, or an operation that never found a place
-		e.dropAttempts(o)
-		e.close(o, Result{Outcome: PartialDeadline, Stats: o.stats})
+	default:
+		e.giveUp(o, PartialDeadline)
 	}
 }
 
