@@ -2,6 +2,7 @@ package boot
 
 import (
 	"fmt"
+	"math/bits"
 	"time"
 
 	"github.com/waymark-dht/waymark/core/mono"
@@ -285,5 +286,6 @@ func (s *Supervisor) Health() Health {
 // lost the network together do not come back together.
 func jittered(d time.Duration, dice uint32) time.Duration {
 	spread := d * params.RetryJitterPercent / 100
-	return d + time.Duration(uint64(spread)*uint64(dice)>>32)
+	part, _ := bits.Mul64(uint64(spread), uint64(dice)<<32) // the product of both takes more than 64 bits
+	return d + time.Duration(part)
 }

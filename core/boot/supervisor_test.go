@@ -1,6 +1,7 @@
 package boot
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -260,5 +261,24 @@ func TestWhoComesAndGoesCausesFewTries(t *testing.T) {
 	}
 	if n > 2*10+1 {
 		t.Errorf("%d tries in %v", n, 10*params.RetryMax)
+	}
+}
+
+// Every pause is spread over the whole of its jitter, the longest as well, in
+// which a product of nanoseconds and a draw does not fit into 64 bits.
+func TestJitterSpreadsLongPausesToo(t *testing.T) {
+	for _, pause := range []time.Duration{params.RetryFirst, params.RetryMax, params.RefreshEvery} {
+		most := pause * (100 + params.RetryJitterPercent) / 100
+		before := pause - 1
+		for _, dice := range []uint32{0, 1 << 30, 1 << 31, 3 << 30, math.MaxUint32} {
+			at := jittered(pause, dice)
+			if at <= before || at > most {
+				t.Errorf("%v with %d of 2³²: %v, after %v and at most %v", pause, dice, at, before, most)
+			}
+			before = at
+		}
+		if last := jittered(pause, math.MaxUint32); most-last > pause/1000 {
+			t.Errorf("%v becomes %v at most, not %v", pause, last, most)
+		}
 	}
 }
