@@ -96,8 +96,24 @@ func (b *Book) Info(h Handle) *Info {
 	return info
 }
 
+// Verify takes the addresses of info, at most params.MaxAddrs, as known at first
+// hand, in place of all that was known. It must have the same ID.
+func (b *Book) Verify(h Handle, info *Info) {
+	n := min(len(info.Addrs), params.MaxAddrs)
+	b.Replace(h, &Info{ID: info.ID, Key: info.Key, Addrs: info.Addrs[:n:n], sure: uint8(n), in: b.Info(h).in})
+}
+
+// Doubt has nothing of what is known of a peer count as known at first hand any
+// longer: it has failed there, and may be where others say.
+func (b *Book) Doubt(h Handle) {
+	if info := *b.Info(h); info.sure > 0 {
+		info.sure = 0
+		b.Replace(h, &info)
+	}
+}
+
 // Replace swaps what is known of a peer for info, which must have the same ID:
-// for verified addresses, which supersede hearsay, and for the encoded form.
+// for its encoded form.
 func (b *Book) Replace(h Handle, info *Info) {
 	if b.Info(h).ID != info.ID {
 		panic("contact: replaced by another peer")

@@ -169,6 +169,7 @@ func (e *Engine) withdrawn(id contact.ID) {
 func (e *Engine) vouched(info *contact.Info) {
 	if info.ID != e.self.ID {
 		h, _ := e.book.Intern(info)
+		e.verified(h, info)
 		if e.cfg.Manual && len(e.vouchedFor) < params.MaxVouched {
 			e.vouchedFor[info.ID] = true
 		}

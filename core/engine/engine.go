@@ -282,7 +282,7 @@ func (e *Engine) Snapshot() *table.Snapshot {
 	for h := range e.tab.All {
 		if info := e.book.Info(h); info.Wire == nil {
 			coded := *info
-			coded.Wire = wire.EncodeContact(info)
+			coded.Wire = wire.EncodeContact(info.FirstHand())
 			e.book.Replace(h, &coded)
 		}
 	}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"testing"
@@ -71,6 +72,7 @@ func (v *village) step(ev Event) {
 			v.hastened[eff.Attempt] = eff.Deadline
 		}
 	}
+	slices.SortStableFunc(v.due, func(a, b arrival) int { return cmp.Compare(a.at, b.at) })
 	for f := range v.e.Facts() {
 		v.facts = append(v.facts, f)
 	}

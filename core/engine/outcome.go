@@ -139,9 +139,13 @@ func (e *Engine) verified(h contact.Handle, info *contact.Info) {
 	if info == nil || len(info.Addrs) == 0 {
 		return
 	}
-	if known := e.book.Info(h); info.ID == known.ID && !slices.Equal(info.Addrs, known.Addrs) {
-		e.book.Replace(h, info)
-		e.changed = e.changed || e.tab.Has(h)
+	known := e.book.Info(h).FirstHand()
+	if info.ID != known.ID {
+		return
+	}
+	if same := slices.Equal(info.Addrs, known.Addrs); !same || !known.Sure() {
+		e.book.Verify(h, info)
+		e.changed = e.changed || !same && e.tab.Has(h)
 	}
 }
 
@@ -227,6 +231,7 @@ func (e *Engine) blame(a attempt) {
 		return
 	}
 	e.memory.Failed(info, now)
+	e.book.Doubt(a.peer)
 	left, probe := e.tab.Fail(a.peer, now)
 	if left {
 		e.remembered.add(a.peer, e.book, params.MaxRemembered)
