@@ -60,8 +60,8 @@ type Supervisor struct {
 	full    bool // the next one asks seeds too; a periodic refresh does not
 
 	heard    mono.Time // when somebody on the local network counts again
-	found    mono.Time // when somebody who finds a node that knows nobody counts again
-	empty    bool      // the last one left nobody in the table
+	found    mono.Time // when somebody who finds a node that reaches nobody counts again
+	cut      bool      // the last one left nobody in the table, or nobody who answers
 	stranded bool      // a seed has failed, and none answered since or is in the table
 	seeds    mono.Time // when they are tried next, if stranded
 }
@@ -100,7 +100,7 @@ func (s *Supervisor) Ended(now mono.Time, o Outcome, v View) {
 // allows for. KAD-5.4.
 func (s *Supervisor) fail(now mono.Time, o Outcome, v View) {
 	s.alarms, s.alone = 0, false
-	s.empty = v.Table == 0
+	s.cut = v.Table == 0 || v.Down
 	pause := params.RetryMax
 	if s.fails < 8 { // one second doubled eight times is beyond any RetryMax in use
 		pause = min(params.RetryFirst<<s.fails, params.RetryMax)
@@ -206,14 +206,14 @@ func (s *Supervisor) Look(now mono.Time, v View) {
 	s.plan(now, 0, true)
 }
 
-// introduced does not wait for the next try when a node that knew nobody has
+// introduced does not wait for the next try when a node that reached nobody has
 // been found by somebody; but at most once in RetryMax, for who comes and goes
 // must not have it dial all its seeds each time.
 func (s *Supervisor) introduced(now mono.Time, v View) {
-	if !s.enabled || s.running || !s.empty || v.Table == 0 || now.Before(s.found) {
+	if !s.enabled || s.running || !s.cut || v.Table == 0 || v.Down || now.Before(s.found) {
 		return
 	}
-	s.empty, s.found = false, now.Add(params.RetryMax)
+	s.cut, s.found = false, now.Add(params.RetryMax)
 	if soon := now.Add(params.RetryFirst); soon.Before(s.next) {
 		s.plan(now, params.RetryFirst, true)
 	}

@@ -156,7 +156,7 @@ func (e *Engine) dropProbes() {
 // withdrawn hears that a peer no longer serves this DHT.
 func (e *Engine) withdrawn(id contact.ID) {
 	h := e.book.Find(id)
-	if h == 0 || !e.tab.Has(h) {
+	if e.unlose(h); h == 0 || !e.tab.Has(h) {
 		return
 	}
 	e.book.Hold(h)

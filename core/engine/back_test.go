@@ -118,3 +118,137 @@ func TestAnOutageCostsNoMoreDialsThanStated(t *testing.T) {
 		}
 	}
 }
+
+// TestAnOutageLeavesATownInOnePlaceItsTable: where all live in one IP group, or
+// are two or three, the table that leads back is whole when the outage ends.
+func TestAnOutageLeavesATownInOnePlaceItsTable(t *testing.T) {
+	for _, members := range []int{1, 2, 5, params.OutageFailures, 40, 120} {
+		for _, used := range []bool{false, true} {
+			v := outage{}.begin(t, Config{}, members)
+			before := v.e.tab.Len()
+			for s := range 180 {
+				if used && s%5 == 0 {
+					v.step(StartLookup{Op: OpID(1 + s), Kind: KindLookup, Preimage: []byte{byte(s)}})
+				}
+				v.runUntil(v.now.Add(time.Second))
+			}
+			if h := v.e.Health(); h.State != boot.Offline || v.e.tab.Len() != before {
+				t.Errorf("%d members, used: %v: %v with %d contacts of %d", members, used, h.State, v.e.tab.Len(), before)
+			}
+			for h := range v.e.tab.All {
+				if info := v.e.book.Info(h); v.e.memory.Doubtful(info, v.now) {
+					t.Errorf("%d members, used: %v: %s is blamed", members, used, info.ID)
+				}
+			}
+			v.muteAll(false)
+			v.runUntil(v.now.Add(boot.BoundBack(false)))
+			if h := v.e.Health(); h.State != boot.Ready || v.e.tab.Len() < before {
+				t.Errorf("%d members, used: %v: afterwards %+v with %d contacts of %d", members, used, h, v.e.tab.Len(), before)
+			}
+		}
+	}
+}
+
+// TestWhoLostAllOthersAtOnceLooksForThem: one lookup is all that tells it, and
+// nobody asks again.
+func TestWhoLostAllOthersAtOnceLooksForThem(t *testing.T) {
+	v := newVillage(t, 3, Config{})
+	v.step(Supervise{})
+	v.runUntil(mono.Time(time.Minute))
+	v.muteAll(true)
+	v.facts = nil
+	v.step(StartLookup{Op: 1, Kind: KindLookup, Preimage: []byte("x")})
+	v.runUntil(v.now.Add(params.HardSlow + time.Second))
+	if h := v.e.Health(); h.State != boot.Offline || len(v.bootstraps()) == 0 {
+		t.Errorf("%+v after %d bootstraps", h, len(v.bootstraps()))
+	}
+}
+
+// TestADeadTownDoesNotKeepItsPlaces: it was no outage of ours, all have gone for
+// good. Then somebody is met who lives: the node does not wait for its next try,
+// and does not go on with the dead.
+func TestADeadTownDoesNotKeepItsPlaces(t *testing.T) {
+	for _, members := range []int{2, 5, 40} {
+		v := outage{}.begin(t, Config{}, members)
+		v.runUntil(v.now.Add(10 * time.Minute))
+		if v.e.tab.Len() != members {
+			t.Fatalf("%d contacts of %d", v.e.tab.Len(), members)
+		}
+		v.facts = nil
+		alive := contact.New("alive", "\x04\x7f\x00\x00\x01\x06\x00\x02")
+		v.members = append(v.members, alive)
+		met := v.now
+		v.step(Connected{Peer: alive.ID})
+		v.step(Met{Peer: alive, Called: true})
+		v.runUntil(v.now.Add(2 * params.RetryFirst))
+		if tries := v.bootstraps(); len(tries) == 0 || time.Duration(met)+2*params.RetryFirst < tries[0] {
+			t.Errorf("of %d: bootstraps %v, it was met at %v", members, tries, time.Duration(met))
+		}
+		v.runUntil(v.now.Add(time.Minute))
+		if h := v.e.Health(); v.e.tab.Len() != 1 || h.State == boot.Offline {
+			t.Errorf("of %d: %+v with %d contacts, one is alive", members, h, v.e.tab.Len())
+		}
+	}
+}
+
+// TestWhoFailedJustBeforeTheNetworkChangedIsPardoned: too few have failed for it
+// to be our fault, and then the interface says whose it was.
+func TestWhoFailedJustBeforeTheNetworkChangedIsPardoned(t *testing.T) {
+	for _, changed := range []bool{false, true} {
+		v, _ := joined(t, 40)
+		before, asked := v.e.tab.Len(), OpID(100)
+		ask := func(members []*contact.Info, ev Event) {
+			v.serve = func(eff Effect) Event {
+				switch ev := ev.(type) {
+				case Failed:
+					ev.Attempt = eff.(Send).Attempt
+					return ev
+				default:
+					return Answered{Attempt: eff.(Send).Attempt}
+				}
+			}
+			for _, m := range members {
+				asked++
+				v.now++ // after the answer before
+				v.step(StartPing{Op: asked, Peer: m, Key: []byte("key")})
+				v.run()
+			}
+		}
+		refused := Failed{Failure: contact.Refused, Detail: "nobody"}
+		ask(v.members[:5], refused)
+		if v.e.tab.Len() != before-5 {
+			t.Fatalf("%d of %d contacts", v.e.tab.Len(), before)
+		}
+		if changed {
+			v.step(NetworkChanged{})
+		} else { // another one answers: it was nothing of ours. And then it is
+			ask(v.members[10:11], Answered{})
+			ask(v.members[12:], refused)
+			if !v.e.memory.Down(mono.Never) {
+				t.Error("all others failed after that")
+			}
+		}
+		if got, want := v.e.tab.Len(), map[bool]int{true: before, false: before - 5}[changed]; got != want || len(v.e.lost) != 0 {
+			t.Errorf("changed: %v: %d of %d contacts, want %d; %d are still lost", changed, got, before, want, len(v.e.lost))
+		}
+	}
+}
+
+// TestWhoServesNoLongerIsNotPardoned: it said so itself, in the outage.
+func TestWhoServesNoLongerIsNotPardoned(t *testing.T) {
+	v, _ := joined(t, 40)
+	before := v.e.tab.Len()
+	v.serve = func(eff Effect) Event {
+		return Failed{Attempt: eff.(Send).Attempt, Failure: contact.Refused, Detail: "nobody"}
+	}
+	for i, m := range v.members[:20] {
+		v.step(StartPing{Op: OpID(100 + i), Peer: m, Key: []byte("key")})
+		v.run()
+		if i == 3 {
+			v.step(Withdrawn{Peer: v.members[2].ID})
+		}
+	}
+	if v.e.tab.Len() != before-1 || v.e.tab.Has(v.e.book.Find(v.members[2].ID)) {
+		t.Errorf("%d of %d contacts", v.e.tab.Len(), before)
+	}
+}

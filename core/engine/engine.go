@@ -82,7 +82,8 @@ type Engine struct {
 	byID       map[OpID]*op
 	children   OpID
 	remembered past
-	nearby     past // who has announced itself on the local network
+	nearby     past   // who has announced itself on the local network
+	lost       []lost // who left the table since somebody last answered
 	spacing    spacing
 	vouchedFor map[contact.ID]bool // if the table is kept by hand: who may be in it
 	refreshes  int                 // bootstraps that began with the table alone
@@ -252,6 +253,9 @@ func (e *Engine) Wake() (mono.Time, bool) {
 		return 0, false
 	}
 	wake := mono.Earlier(e.probesWake(), e.super.Wake())
+	if at := e.memory.DownAt(); e.now.Mono.Before(at) { // the supervisor has to look then
+		wake = mono.Earlier(wake, at)
+	}
 	for _, o := range e.ops {
 		wake = mono.Earlier(wake, mono.Earlier(o.wake, o.dog.Wake()))
 	}
@@ -327,6 +331,7 @@ func (e *Engine) Clone() *Engine {
 	c.linked, c.seeds = e.linked.clone(), e.seeds.clone()
 	c.Scratch, c.shares = e.Scratch.clone(), false
 	c.admit, c.vouchedFor = e.admit.clone(), cloneMap(e.vouchedFor)
+	c.lost = slices.Clone(e.lost)
 	c.remembered.handles, c.nearby.handles = slices.Clone(e.remembered.handles), slices.Clone(e.nearby.handles)
 	c.cloneOps(e)
 	return &c

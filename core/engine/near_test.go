@@ -123,6 +123,9 @@ func TestWhoIsAskedApartIsNotBlamed(t *testing.T) {
 	for _, apart := range []bool{false, true} {
 		v, _ := joined(t, 60)
 		dead := v.members[:30]
+		if !apart {
+			dead = dead[:params.OutageFailures-1] // one more, and it is our own outage
+		}
 		v.serve = func(eff Effect) Event {
 			return Failed{Attempt: eff.(Send).Attempt, Failure: contact.Refused, Detail: "nobody"}
 		}

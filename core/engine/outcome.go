@@ -119,6 +119,7 @@ func (e *Engine) lives(a attempt, ev *Answered) {
 	e.hasten(a.warm)
 	e.memory.Answer(now)
 	e.memory.Answered(info.ID)
+	e.forgetLost()
 	if e.seeds.has(a.peer) {
 		e.greeted = greeting{a.peer, now}
 		e.super.Reached(now)
@@ -227,7 +228,9 @@ func (e *Engine) walkFailed(o *op, a attempt, how contact.Failure) {
 // leaves the table. Not while everybody fails: that is our own outage.
 func (e *Engine) blame(a attempt) {
 	info, now := e.book.Info(a.peer), e.now.Mono
-	if !e.memory.Failure(info, a.sent, now) {
+	was, member := e.tab.Entry(a.peer)
+	if !e.memory.Failure(info, a.sent, now, lookup.Loss{Member: member, Others: e.groupsBeside(a.peer)}) {
+		e.pardon()
 		return
 	}
 	e.memory.Failed(info, now)
@@ -236,6 +239,9 @@ func (e *Engine) blame(a attempt) {
 	if left {
 		e.remembered.add(a.peer, e.book, params.MaxRemembered)
 		e.tableChanged(a.peer, false, "failed")
+		if e.memory.Silent(a.sent) {
+			e.lose(a.peer, was)
+		}
 		e.recheck(a.peer)
 	}
 	if probe != 0 {

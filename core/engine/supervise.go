@@ -40,6 +40,7 @@ func (e *Engine) Health() boot.Health { return e.super.Health() }
 // were warm are not, and an outage that was counted is over or another one.
 func (e *Engine) disrupted(what string) {
 	e.chill()
+	e.pardon()
 	e.memory.Forget()
 	e.super.Changed(e.now.Mono, what)
 }

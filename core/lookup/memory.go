@@ -1,6 +1,7 @@
 package lookup
 
 import (
+	"iter"
 	"slices"
 	"time"
 
@@ -107,17 +108,25 @@ func (m *Memory) Clone() Memory {
 	return c
 }
 
-// outage tells the failure of others from our own. While every recent attempt,
-// across several IP groups, has failed, it is our network that is down, and to
-// remember or evict anybody would empty the table that leads back. An attempt
-// counts only if it began after the last answer: one that was under way when
-// somebody answered failed beside a network that worked.
+// outage tells the failure of others from our own. While every recent attempt
+// has failed, across so many IP groups that it is not one of them that is down,
+// it is our network, and to remember or evict anybody would empty the table that
+// leads back. An attempt counts only if it began after the last answer: one that
+// was under way when somebody answered failed beside a network that worked.
 type outage struct {
 	answered mono.Time // when somebody last answered
 	any      bool
 	since    mono.Time // the first failure after that
 	groups   []contact.Group
 	failures int
+	members  int // of the table, who were blamed since
+	ours     bool
+}
+
+// Loss says what the table would lose if a failure were held against its peer.
+type Loss struct {
+	Member bool                    // the peer is in the table
+	Others iter.Seq[contact.Group] // the IP groups of all the others there
 }
 
 // Answer tells the memory that somebody answered: the network works.
@@ -128,25 +137,42 @@ func (m *Memory) Answer(now mono.Time) {
 // Failure tells the memory that an attempt which began at sent has failed, and
 // reports whether that may be held against the peer: false while everything
 // fails. KAD-4.3.
-func (m *Memory) Failure(info *contact.Info, sent, now mono.Time) (blame bool) {
+func (m *Memory) Failure(info *contact.Info, sent, now mono.Time, loss Loss) (blame bool) {
 	o := &m.recent
-	if o.any && sent <= o.answered {
+	if !m.Silent(sent) {
 		return true
 	}
-	if o.failures == 0 || now.Sub(o.since) > params.OutageWindow && !o.down() {
-		o.since, o.failures, o.groups = now, 0, o.groups[:0]
+	if o.failures == 0 || now.Sub(o.since) > params.OutageWindow && !o.ours {
+		o.since, o.failures, o.groups, o.members = now, 0, o.groups[:0], 0
 	}
 	o.failures++
 	if g := info.Group(); len(o.groups) < params.OutageGroups && !slices.Contains(o.groups, g) {
 		o.groups = append(o.groups, g)
 	}
-	return !o.down()
+	o.ours = o.ours || o.everywhere() || o.everybody(loss)
+	if loss.Member {
+		o.members++
+	}
+	return !o.ours
 }
+
+// Silent reports whether nobody has answered since an attempt began.
+func (m *Memory) Silent(sent mono.Time) bool { return !m.recent.any || sent > m.recent.answered }
 
 // Down reports whether the outage is taken to be our own, and has lasted so
 // long that whatever was under way at its beginning has had its chance.
-func (m *Memory) Down(now mono.Time) bool {
-	return m.recent.down() && (!m.recent.any || now.Sub(m.recent.answered) > params.HardSlow)
+func (m *Memory) Down(now mono.Time) bool { return m.recent.ours && m.DownAt().Due(now) }
+
+// DownAt returns when that will be so if nobody answers before, or Never.
+func (m *Memory) DownAt() mono.Time {
+	switch o := &m.recent; {
+	case !o.ours:
+		return mono.Never
+	case !o.any:
+		return 0
+	default:
+		return o.answered.Add(params.HardSlow + 1)
+	}
 }
 
 // SinceAnswer returns how long ago somebody answered, and false if nobody has.
@@ -154,6 +180,24 @@ func (m *Memory) SinceAnswer(now mono.Time) (time.Duration, bool) {
 	return now.Sub(m.recent.answered), m.recent.any
 }
 
-func (o *outage) down() bool {
+// everywhere reports whether so many have failed, in so many places, whoever
+// they were.
+func (o *outage) everywhere() bool {
 	return len(o.groups) >= params.OutageGroups && o.failures >= params.OutageFailures
+}
+
+// everybody reports the same of a network in few places, where only those count
+// who were known to live: whoever names others may name any number that never
+// were. The table would lose its last contact, or one more than so many in a
+// row, and whoever is left in it is in a place where others have failed.
+func (o *outage) everybody(loss Loss) bool {
+	if !loss.Member {
+		return false
+	}
+	for g := range loss.Others {
+		if o.members+1 < params.OutageFailures || !slices.Contains(o.groups, g) {
+			return false
+		}
+	}
+	return true
 }

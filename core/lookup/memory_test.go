@@ -89,7 +89,7 @@ func TestTheMemoryIsCappedAndForgetsTheOldest(t *testing.T) {
 func fails(m *Memory, n, groups int, from mono.Time) (blame bool) {
 	for i := range n {
 		at := from.Add(time.Duration(i) * ms)
-		blame = m.Failure(host("x", byte(i%groups)), at, at)
+		blame = m.Failure(host("x", byte(i%groups)), at, at, Loss{})
 	}
 	return blame
 }
@@ -103,7 +103,7 @@ func TestAnOutageOfOurOwnBlamesNobody(t *testing.T) {
 	if fails(&m, 1, 1, 20) {
 		t.Error("everybody fails, and somebody is blamed")
 	}
-	if m.Down(mono.Time(params.HardSlow)) || !m.Down(mono.Time(params.HardSlow+1)) {
+	if m.Down(mono.Time(params.HardSlow)) || !m.Down(mono.Time(params.HardSlow+1)) || m.DownAt() != mono.Time(params.HardSlow+1) {
 		t.Error("the node is down once nobody has answered for the longest patience")
 	}
 	if since, any := m.SinceAnswer(25); since != 25 || !any {
@@ -113,7 +113,7 @@ func TestAnOutageOfOurOwnBlamesNobody(t *testing.T) {
 		t.Error("an outage does not end by itself")
 	}
 	m.Answer(30)
-	if m.Down(mono.Never) || !fails(&m, 1, 1, 31) {
+	if m.Down(mono.Never) || m.DownAt() != mono.Never || !fails(&m, 1, 1, 31) {
 		t.Error("an answer ends the outage")
 	}
 }
@@ -122,7 +122,7 @@ func TestWhatFailsBesideANetworkThatWorksIsBlamed(t *testing.T) {
 	var m Memory
 	for i := range 10 * params.OutageFailures { // asked before the last answer, failed after it
 		m.Answer(10)
-		if !m.Failure(host("x", byte(i%params.OutageGroups)), 10, 20) {
+		if !m.Failure(host("x", byte(i%params.OutageGroups)), 10, 20, Loss{}) {
 			t.Fatal("half of the network is dead, and it passes for an outage of our own")
 		}
 	}
@@ -140,5 +140,92 @@ func TestOneGroupThatFailsIsNoOutage(t *testing.T) {
 	fails(&old, params.OutageFailures-1, params.OutageGroups, 0)
 	if !fails(&old, 1, 1, mono.Time(params.OutageWindow+time.Hour)) {
 		t.Error("failures of an hour ago still count")
+	}
+}
+
+// quarter is a table of contacts whose groups a test names; whoever is blamed
+// leaves it.
+type quarter []byte
+
+// lose tells the memory that the first contact has failed, at a moment.
+func (q *quarter) lose(m *Memory, at mono.Time) (blame bool) {
+	peer := host(fmt.Sprint(len(*q)), (*q)[0])
+	others := (*q)[1:]
+	blame = m.Failure(peer, at, at, Loss{Member: true, Others: func(yield func(contact.Group) bool) {
+		for _, g := range others {
+			if !yield(host("", g).Group()) {
+				return
+			}
+		}
+	}})
+	if blame {
+		m.Failed(peer, at)
+		*q = others
+	}
+	return blame
+}
+
+// TestATownInOnePlaceThatFallsSilentIsAnOutage: where all live in one network or
+// two, the last contact of a table is not blamed, nor is more than eleven.
+func TestATownInOnePlaceThatFallsSilentIsAnOutage(t *testing.T) {
+	for _, places := range []byte{1, 2} {
+		for _, n := range []int{1, 2, 5, params.OutageFailures, params.OutageFailures + 1, 40} {
+			var m Memory
+			m.Answer(0)
+			var q quarter
+			for i := range n {
+				q = append(q, byte(i)%places)
+			}
+			blamed := 0
+			for at := mono.Time(1); q.lose(&m, at); at++ {
+				blamed++
+			}
+			if want := min(n, params.OutageFailures) - 1; blamed != want || !m.Down(mono.Time(params.HardSlow+1)) {
+				t.Fatalf("%d of %d in %d places are blamed, want %d", blamed, n, places, want)
+			}
+			if fails(&m, 3, 1, 100) || fails(&m, 1, 1, mono.Time(2*params.OutageWindow)) {
+				t.Error("an outage ends by itself")
+			}
+		}
+	}
+}
+
+func TestWhoFailedLongAgoMakesNoOutage(t *testing.T) {
+	var m Memory
+	q := make(quarter, 2*params.OutageFailures)
+	for i := range params.OutageFailures + 5 {
+		if !q.lose(&m, mono.Time(i)*mono.Time(params.OutageWindow/2)) {
+			t.Fatalf("the failure number %d, five seconds after the one before", i+1)
+		}
+	}
+	if m.Silent(0) != true || m.Silent(1) != true {
+		t.Error("nobody has ever answered")
+	}
+	if m.Answer(5); m.Silent(5) || !m.Silent(6) {
+		t.Error("somebody answered at 5")
+	}
+}
+
+// TestOnePlaceOfSeveralThatFailsIsNoOutage: that one network is down, or that
+// somebody with one network takes all of it away, is held against it.
+func TestOnePlaceOfSeveralThatFailsIsNoOutage(t *testing.T) {
+	var m Memory
+	q := append(make(quarter, 40), 1)
+	for at := mono.Time(1); len(q) > 1; at++ {
+		if !q.lose(&m, at) {
+			t.Fatalf("with %d left, one of them elsewhere", len(q))
+		}
+	}
+}
+
+// TestNamesOfNobodyAreNoOutage: who names others may name as many neighbours as
+// it likes that never were.
+func TestNamesOfNobodyAreNoOutage(t *testing.T) {
+	var m Memory
+	neighbours := func(yield func(contact.Group) bool) { yield(host("", 0).Group()) }
+	for i := range 10 * params.OutageFailures {
+		if !m.Failure(host(fmt.Sprint(i), 0), 1, 1, Loss{Others: neighbours}) {
+			t.Fatalf("%d strangers are an outage of a town in one place", i+1)
+		}
 	}
 }

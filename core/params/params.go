@@ -112,7 +112,8 @@ const (
 	// than the peers that a node meets in the ten minutes that it remembers.
 	MemoryEntries = 4096
 	// OutageGroups: when every attempt of OutageWindow, across at least so
-	// many IP groups, has failed, the outage is ours and nobody is blamed.
+	// many IP groups, has failed, the outage is ours and nobody is blamed. A
+	// table whose contacts live in fewer needs no more groups than those.
 	OutageGroups = 3
 	OutageWindow = 10 * time.Second
 )

@@ -179,6 +179,23 @@ func (m *model) fail(h contact.Handle) (left bool, probe contact.Handle) {
 	return false, m.probe(b)
 }
 
+func (m *model) restore(h contact.Handle, rtt time.Duration) bool {
+	b := m.bucketOf(h)
+	if find(m.members[b], h) >= 0 {
+		return false
+	}
+	if i := find(m.spares[b], h); i >= 0 {
+		m.spares[b] = slices.Delete(m.spares[b], i, i+1)
+	}
+	r := modelRow{h: h, group: m.group(h), rtt: rtt}
+	if len(m.members[b]) < m.capacity(b) && !m.crowded(b, r.group) {
+		m.members[b] = append(m.members[b], r)
+		return true
+	}
+	m.keep(b, r)
+	return false
+}
+
 func (m *model) candidates(b int) (hs []contact.Handle) {
 	for _, r := range m.spares[b] {
 		if !r.failed && !m.crowded(b, r.group) {
@@ -298,7 +315,7 @@ func (p *pair) act(t *rapid.T) {
 	p.step++
 	h := rapid.SampledFrom(p.all).Draw(t, "who")
 	now := mono.Time(p.step) * mono.Time(time.Second)
-	switch action := rapid.IntRange(0, 19).Draw(t, "action"); {
+	switch action := rapid.IntRange(0, 20).Draw(t, "action"); {
 	case action < 13:
 		rtt := p.rtt(t)
 		if got, want := p.table.Offer(h, now, rtt), p.model.offer(h, rtt); got != want {
@@ -314,6 +331,14 @@ func (p *pair) act(t *rapid.T) {
 			t.Fatalf("remove %d: %v, want %v", h, got, want)
 		}
 	case action == 18:
+		if p.model.book.Info(h).Key == p.model.self {
+			return // it is never a member, and only members are restored
+		}
+		rtt := p.rtt(t)
+		if got, want := p.table.Restore(h, Entry{RTT: rtt, Useful: now}), p.model.restore(h, rtt); got != want {
+			t.Fatalf("restore %d: %v, want %v", h, got, want)
+		}
+	case action == 19:
 		old := p.table.book.Info(h)
 		p.table.book.Replace(h, &contact.Info{ID: old.ID, Key: old.Key, Addrs: drawAddrs(t)})
 	default:

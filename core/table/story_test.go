@@ -42,6 +42,8 @@ func (s *story) run(t *testing.T, d *datadriven.TestData) string {
 	case "fail":
 		left, probe := s.table.Fail(s.peer(t, d.CmdArgs[0].Key), s.now)
 		return fmt.Sprintf("left: %v, probe: %s\n", left, s.name(probe))
+	case "restore":
+		return fmt.Sprintf("back: %v\n", s.table.Restore(s.peer(t, d.CmdArgs[0].Key), Entry{RTT: 30 * time.Millisecond, Useful: s.now}))
 	case "remove":
 		return fmt.Sprintf("left: %v\n", s.table.Remove(s.peer(t, d.CmdArgs[0].Key)))
 	case "move":

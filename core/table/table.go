@@ -214,6 +214,28 @@ func (t *Table) fallBack(b int, r row) {
 	t.keep(b, r)
 }
 
+// Restore takes the failure of a member back that was no fault of its own, but
+// an outage of ours; was is its entry of before. It has its place again if that
+// is free. It has not answered, but nobody has who could have its place. KAD-8.4.
+func (t *Table) Restore(h contact.Handle, was Entry) (back bool) {
+	if h == 0 || t.member(h) >= 0 {
+		return false
+	}
+	b, info := t.BucketOf(h), t.book.Info(h)
+	t.book.Hold(h)
+	if i := t.spare(h); i >= 0 {
+		t.spares.remove(b, i)
+		t.book.Drop(h)
+	}
+	r := row{word: info.Key[0], group: t.group(info), cell: cell{handle: h, rtt: packRTT(was.RTT), mark: markAt(was.Useful)}}
+	if t.room(b) == 0 || t.crowded(b, r.group) {
+		t.keep(b, r)
+		return false
+	}
+	t.members.insert(last-b, t.seek(b, r.word), r)
+	return true
+}
+
 // nextProbe returns the replacement for the newest free place of a bucket. The
 // older free places have theirs, the replacements before it: as many probes as
 // there are places, and no list of who is being probed, which an outage could

@@ -72,11 +72,27 @@ type Entry struct {
 // The table must not change meanwhile.
 func (t *Table) All(yield func(contact.Handle, Entry) bool) {
 	for i, c := range t.members.cells {
-		e := Entry{Bucket: t.bucket(t.members.words[i]), RTT: unpackRTT(c.rtt), Useful: c.mark.since(t.latest)}
-		if !yield(c.handle, e) {
+		if !yield(c.handle, t.entry(i)) {
 			return
 		}
 	}
+}
+
+// Entry returns what is known of one member, and false if it is none.
+func (t *Table) Entry(h contact.Handle) (e Entry, member bool) {
+	if h == 0 {
+		return e, false
+	}
+	i := t.member(h)
+	if i < 0 {
+		return e, false
+	}
+	return t.entry(i), true
+}
+
+func (t *Table) entry(i int) Entry {
+	c := t.members.cells[i]
+	return Entry{Bucket: t.bucket(t.members.words[i]), RTT: unpackRTT(c.rtt), Useful: c.mark.since(t.latest)}
 }
 
 // NetworkSize estimates how many nodes the network has, from how near the K-th
