@@ -3,6 +3,7 @@ package waymark_test
 import (
 	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -156,6 +157,62 @@ func TestDNSThatComesLateIsEnough(t *testing.T) {
 		}
 		close(r.late)
 		comesBack(t, d)
+	})
+}
+
+// zone is a resolver that knows names, as long as they stand.
+type zone struct {
+	mu      sync.Mutex
+	records map[string][]ma.Multiaddr
+	asked   int
+}
+
+func (z *zone) Resolve(_ context.Context, name ma.Multiaddr) ([]ma.Multiaddr, error) {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	z.asked++
+	if a := z.records[name.String()]; len(a) > 0 {
+		return a, nil
+	}
+	return nil, errors.New("no such name")
+}
+
+func (z *zone) set(name string, to ...ma.Multiaddr) {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	z.records[name] = to
+}
+
+// TestANameIsLookedUpAgainWhenEverybodyIsLost: while the node was of use, the name
+// came to stand for others, and then all whom it knew went away.
+func TestANameIsLookedUpAgainWhenEverybodyIsLost(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		const name = "/dnsaddr/seeds.example"
+		old := w.servers(10)
+		z := &zone{records: make(map[string][]ma.Multiaddr)}
+		z.set(name, seedsAt(t, old[0])...)
+		d := w.node(waymark.Config{Seeds: []ma.Multiaddr{ma.StringCast(name)}, Resolver: z})
+		if _, err := d.RunBootstrap(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		pass(time.Hour)
+		if z.asked != 1 {
+			t.Errorf("in an hour in which all is well the name was looked up %d times", z.asked)
+		}
+		z.set(name, seedsAt(t, w.servers(10)[0])...)
+		for _, s := range old {
+			w.check(w.wire.Refuse(s.Host().Addrs()[0]))
+		}
+		w.wire.CutAll()
+		began := time.Now()
+		d.Lookup(t.Context(), "key") // which finds out
+		comesBack(t, d)
+		if took := time.Since(began); took > 10*time.Second {
+			t.Errorf("it took %v to look the name up again", took)
+		}
+		if r, err := d.Lookup(t.Context(), "key"); err != nil || len(r.Peers) != 10 {
+			t.Errorf("a lookup finds %d of those who are there now: %v", len(r.Peers), err)
+		}
 	})
 }
 

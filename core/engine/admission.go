@@ -123,11 +123,12 @@ func (e *Engine) expireProbes() {
 			e.dropped(p.attempt, true)
 		}
 	}
+	e.expireNames()
 }
 
 // probesWake returns the earliest deadline of a check under way.
 func (e *Engine) probesWake() mono.Time {
-	wake := mono.Never
+	wake := e.namesWake()
 	if len(e.admit.later) > 0 {
 		wake = e.admit.later[0].at
 	}
@@ -151,6 +152,7 @@ func (e *Engine) dropProbes() {
 		e.book.Drop(s.peer)
 	}
 	e.admit = admission{}
+	e.dropNames()
 }
 
 // withdrawn hears that a peer no longer serves this DHT.

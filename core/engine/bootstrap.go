@@ -61,11 +61,7 @@ func (e *Engine) planFor(o *op, full bool) boot.Plan {
 		plan.Seeds = e.reunion()
 		return plan
 	}
-	for _, s := range e.cfg.Seeds {
-		if s.Peer == nil {
-			plan.Names = append(plan.Names, s.Name)
-		}
-	}
+	plan.Names = e.names()
 	plan.Seeds, plan.Remembered = e.seeds.toAsk(plan.Names), slices.Concat(e.nearby.handles, e.remembered.handles)
 	return plan
 }

@@ -78,7 +78,8 @@ type Engine struct {
 	src        *rand.PCG
 	rng        *rand.Rand
 	seeds      seeds
-	greeted    greeting // when one of them answered last
+	greeted    greeting  // when one of them answered last
+	naming     []probing // their names that are looked up between bootstraps
 	byID       map[OpID]*op
 	children   OpID
 	remembered past
@@ -328,7 +329,7 @@ func (e *Engine) Clone() *Engine {
 	c.book = e.book.Clone()
 	c.tab = e.tab.Clone(c.book)
 	c.memory = e.memory.Clone()
-	c.linked, c.seeds = e.linked.clone(), e.seeds.clone()
+	c.linked, c.seeds, c.naming = e.linked.clone(), e.seeds.clone(), slices.Clone(e.naming)
 	c.Scratch, c.shares = e.Scratch.clone(), false
 	c.admit, c.vouchedFor = e.admit.clone(), cloneMap(e.vouchedFor)
 	c.lost = slices.Clone(e.lost)

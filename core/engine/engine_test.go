@@ -31,9 +31,9 @@ type village struct {
 	hastened map[AttemptID]mono.Time
 	asked    map[contact.ID]int // how often
 
-	late  map[contact.ID]bool // mute to what is to be stored
-	serve func(Effect) Event  // what comes of an effect; nil answers FIND_NODE
-	names map[string][]*contact.Info
+	late  map[contact.ID]bool        // mute to what is to be stored
+	serve func(Effect) Event         // what comes of an effect; nil answers FIND_NODE
+	names map[string][]*contact.Info // whom they stand for; nil is mute
 }
 
 type arrival struct {
@@ -65,7 +65,9 @@ func (v *village) step(ev Event) {
 		case Choose:
 			v.answer(eff, Chosen{Attempt: eff.Attempt})
 		case Resolve:
-			v.due = append(v.due, arrival{v.now.Add(time.Millisecond), Resolved{Attempt: eff.Attempt, Seeds: v.names[eff.Name]}})
+			if v.names != nil {
+				v.due = append(v.due, arrival{v.now.Add(time.Millisecond), v.resolve(eff)})
+			}
 		case Abort:
 			v.aborted[eff.Attempt] = true
 		case Hasten:
@@ -86,6 +88,13 @@ func (v *village) answer(eff Effect, plain Event) {
 	if plain != nil {
 		v.due = append(v.due, arrival{v.now.Add(time.Millisecond), plain})
 	}
+}
+
+func (v *village) resolve(eff Resolve) Resolved {
+	if len(v.names[eff.Name]) == 0 {
+		return Resolved{Attempt: eff.Attempt, Err: "no such name"}
+	}
+	return Resolved{Attempt: eff.Attempt, Seeds: v.names[eff.Name]}
 }
 
 func (v *village) nearest(preimage []byte) []*contact.Info {

@@ -260,14 +260,22 @@ func (e *Engine) resolved(ev Resolved) {
 	}
 	o := a.op
 	if ev.Err != "" {
-		e.drivePlan(o, boot.Event{
-			What: boot.Failed, Attempt: boot.Attempt(a.local), Failure: contact.NoAddress, Reason: ev.Err,
-		})
+		e.seedFailed(0)
+		if o != nil {
+			e.drivePlan(o, boot.Event{
+				What: boot.Failed, Attempt: boot.Attempt(a.local), Failure: contact.NoAddress, Reason: ev.Err,
+			})
+		}
 		return
 	}
-	hs := e.handles(ev.Seeds)
-	hs = hs[:min(len(hs), params.MaxSeeds)]
+	hs := e.standFor(ev.Seeds)
 	e.resolvedTo(hs)
+	if o == nil { // nobody asked but the supervisor
+		for _, h := range hs {
+			e.wantProbe(h)
+		}
+		return
+	}
 	e.keep(o, hs...)
 	e.drivePlan(o, boot.Event{What: boot.Resolved, Attempt: boot.Attempt(a.local), Peers: hs})
 }

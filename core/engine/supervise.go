@@ -18,9 +18,7 @@ func (e *Engine) supervise() {
 		e.startQueued()
 	}
 	if e.super.SeedsDue(e.now.Mono, e.rng.Uint32) {
-		for _, h := range e.seeds.list {
-			e.wantProbe(h)
-		}
+		e.trySeeds()
 	}
 	if h := e.super.Health(); h.State != e.told {
 		e.told = h.State
@@ -58,7 +56,7 @@ type greeting struct {
 	at   mono.Time
 }
 
-// seedFailed tells the supervisor that a seed has failed, unless another one is
+// seedFailed tells the supervisor that a seed, or a name (zero), has failed, unless another one is
 // known to be there: in the table or, as that may have no place for any of them,
 // by an answer a moment ago. KAD-5.11.
 func (e *Engine) seedFailed(h contact.Handle) {
