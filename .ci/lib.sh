@@ -165,7 +165,7 @@ hosts() {
 	if [[ $# -eq 0 ]]; then
 		go test -count=1 -v -parallel 32 ./internal/testkit
 	else
-		go test -count="$1" -failfast -v -timeout 85m -parallel 32 -run '^TestHosts$' ./internal/testkit -hosts.whole
+		go test -count="$1" -failfast -v -timeout 85m -parallel 32 -run '^TestHosts$|^TestNeighbours|^TestAnInterface' ./internal/testkit -hosts.whole
 	fi
 }
 

@@ -26,6 +26,17 @@ const (
 	NeighbourWindow = time.Second
 )
 
+// The search on the local network.
+const (
+	// LANLook is how often it looks whether the interfaces have changed: as often
+	// as go-libp2p looks for its own addresses.
+	LANLook = 5 * time.Second
+	// LANAgain is how often it begins anew without a change. Who was heard of once
+	// is not told of again for the 53 minutes of an announcement, in which others
+	// can crowd it out; a round costs each host some ten packets.
+	LANAgain = RefreshEvery
+)
+
 // MaxDeadline is the longest that a caller may extend an operation to with
 // WithDeadline. A lookup that shares the node with so many others that it has
 // MinShare slots, on a slow link, among P peers of whom none answers in time,

@@ -25,6 +25,7 @@ import (
 	"github.com/waymark-dht/waymark/core/engine"
 	"github.com/waymark-dht/waymark/core/params"
 	"github.com/waymark-dht/waymark/internal/fault"
+	"github.com/waymark-dht/waymark/lan"
 )
 
 // Main is to be called first by TestMain of a test program whose tests start
@@ -75,7 +76,11 @@ func live(spec Spec) error {
 	if err != nil {
 		return err
 	}
-	if c.dht, err = waymark.New(h, spec.config()); err != nil {
+	cfg := spec.config()
+	if spec.MDNS != "" {
+		cfg.LAN = lan.MDNS(h, spec.MDNS)
+	}
+	if c.dht, err = waymark.New(h, cfg); err != nil {
 		return err
 	}
 	read := make(chan struct{})

@@ -113,7 +113,7 @@ func newAddresses(w *town) {
 	w.last()
 	w.heal(func() {
 		for i, h := range movers {
-			h.Address(lan(0, 50+i))
+			h.Address(ip4(0, 50+i))
 		}
 	})
 }
@@ -158,7 +158,7 @@ func translated(w *town) {
 	w.start(w.hosts[0], w.hosts[1])
 	inner.Unaddress()
 	w.last()
-	w.heal(func() { inner.Address(lan(0, 99)) })
+	w.heal(func() { inner.Address(ip4(0, 99)) })
 	for _, h := range w.hosts {
 		r, err := h.Node.State(w.Context())
 		if err != nil {
@@ -196,11 +196,11 @@ func onlyIPv6(w *town) {
 // twoLANs are five hosts on each of two switches; the host between is on both.
 func twoLANs(w *town) (between *Host) {
 	sw := [2]Switch{w.lab.Switch(), w.lab.Switch()}
-	between = w.lab.Host(sw[0], lan(0, 0))
-	between.Plug(sw[1], lan(1, 0))
+	between = w.lab.Host(sw[0], ip4(0, 0))
+	between.Plug(sw[1], ip4(1, 0))
 	w.hosts = append(w.hosts, between)
 	for i := 1; i < population; i++ {
-		w.hosts = append(w.hosts, w.lab.Host(sw[i%2], lan(i%2, i)))
+		w.hosts = append(w.hosts, w.lab.Host(sw[i%2], ip4(i%2, i)))
 	}
 	return between
 }
@@ -210,7 +210,7 @@ func routed(w *town) {
 	between := twoLANs(w)
 	for _, h := range w.hosts[1:] {
 		mine := h.index % 2
-		h.Route(lan(1-mine, -1), between.Addr(mine))
+		h.Route(ip4(1-mine, -1), between.Addr(mine))
 	}
 	between.Forward(true)
 	w.start(between, w.hosts[1])
@@ -242,11 +242,11 @@ func lossy(w *town) {
 	bad := Shape{Delay: 40 * time.Millisecond, Jitter: 20 * time.Millisecond, Loss: 0.02}
 	for i := range population {
 		if i%2 == 0 {
-			w.hosts = append(w.hosts, w.lab.Host(sw, lan(0, i)))
+			w.hosts = append(w.hosts, w.lab.Host(sw, ip4(0, i)))
 			continue
 		}
 		bad.Seed = uint64(i)
-		w.hosts = append(w.hosts, w.lab.ShapedHost(sw, bad, lan(0, i)))
+		w.hosts = append(w.hosts, w.lab.ShapedHost(sw, bad, ip4(0, i)))
 	}
 	w.start(w.hosts[0], w.hosts[1])
 	cut := func(loss float64) {

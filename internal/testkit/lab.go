@@ -111,11 +111,18 @@ type port struct {
 // Host makes a host, with one interface.
 func (l *Lab) Host(at Switch, addrs ...netip.Prefix) *Host {
 	l.Helper()
+	h := l.Unplugged()
+	h.Plug(at, addrs...)
+	return h
+}
+
+// Unplugged makes a host that has no interface yet.
+func (l *Lab) Unplugged() *Host {
+	l.Helper()
 	ns, err := newNamespace()
 	l.must(err)
 	h := &Host{lab: l, index: len(l.hosts), ns: ns}
 	l.hosts = append(l.hosts, h)
-	h.Plug(at, addrs...)
 	return h
 }
 

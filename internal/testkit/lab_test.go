@@ -21,7 +21,7 @@ import (
 func TestNothingLeavesALab(t *testing.T) {
 	before := interfaces(t)
 	l := NewLab(t)
-	h := l.Host(l.Switch(), lan(0, 0), netip.MustParsePrefix("fd00:5741:59::1/64"))
+	h := l.Host(l.Switch(), ip4(0, 0), netip.MustParsePrefix("fd00:5741:59::1/64"))
 	if got := interfaces(t); got != before {
 		t.Errorf("whoever runs the lab has the interfaces %s, and had %s", got, before)
 	}
@@ -30,7 +30,7 @@ func TestNothingLeavesALab(t *testing.T) {
 			t.Errorf("there is a way to %s: %s", outside, out)
 		}
 	}
-	if out, err := h.ns.command("ip", "route", "get", lan(0, 1).Addr().String()).CombinedOutput(); err != nil {
+	if out, err := h.ns.command("ip", "route", "get", ip4(0, 1).Addr().String()).CombinedOutput(); err != nil {
 		t.Errorf("there is no way to a neighbour: %s", out)
 	}
 }
@@ -130,7 +130,7 @@ func TestALabToBeKilled(t *testing.T) {
 	}
 	l := NewLab(t)
 	sw := l.Switch()
-	plain, shaped := l.Host(sw, lan(0, 0)), l.ShapedHost(sw, Shape{}, lan(0, 1))
+	plain, shaped := l.Host(sw, ip4(0, 0)), l.ShapedHost(sw, Shape{}, ip4(0, 1))
 	n := plain.Start(Spec{Key: 1, Mode: waymark.ModeServer, Listen: []string{Listen(plain.Addr(0), true)}})
 	if err := n.Listens(t.Context()); err != nil {
 		t.Fatal(err)

@@ -24,6 +24,9 @@ type Spec struct {
 	// Ephemeral speaks TCP alone, and dials from other ports than those that it
 	// listens on, as whoever is behind an address translation appears to do.
 	Ephemeral bool `json:"ephemeral"`
+	// MDNS is the name under which the node looks for others on its local
+	// network; none looks for nobody.
+	MDNS string `json:"mdns,omitempty"`
 }
 
 // environment is how a process is told what node it is.

@@ -29,21 +29,22 @@ type town struct {
 	began, ended time.Time     // and when it did
 	told         []*Host       // whose interfaces tell of its end
 	apart        func(a, b *Host) bool
-	tcp          bool // nobody speaks QUIC
-	slow         way  // of the slowest
+	tcp          bool   // nobody speaks QUIC
+	mdns         string // the name under which they look for their neighbours
+	slow         way    // of the slowest
 }
 
 const population = 10
 
-// lan is the address of a host in one of the lab's IPv4 networks.
-func lan(network, host int) netip.Prefix {
+// ip4 is the address of a host in one of the lab's IPv4 networks.
+func ip4(network, host int) netip.Prefix {
 	return netip.PrefixFrom(netip.AddrFrom4([4]byte{198, 18, byte(network), byte(host + 1)}), 24)
 }
 
 // populate plugs ten hosts into a switch.
 func (w *town) populate(at Switch) {
 	for i := range population {
-		w.hosts = append(w.hosts, w.lab.Host(at, lan(0, i)))
+		w.hosts = append(w.hosts, w.lab.Host(at, ip4(0, i)))
 	}
 }
 
@@ -56,7 +57,7 @@ func inUse(h *Host) bool { return h.index%2 == 0 }
 
 // spec is the node of one host.
 func (w *town) spec(h *Host, seeds ...*Host) Spec {
-	s := Spec{Key: uint64(h.index + 1), Mode: waymark.ModeServer, Listen: []string{Listen(h.Addr(0), w.overTCP(h))}}
+	s := Spec{Key: uint64(h.index + 1), Mode: waymark.ModeServer, MDNS: w.mdns, Listen: []string{Listen(h.Addr(0), w.overTCP(h))}}
 	for _, seed := range seeds {
 		for _, p := range seed.ports {
 			id := Spec{Key: uint64(seed.index + 1)}.ID()

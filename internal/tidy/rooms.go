@@ -31,6 +31,7 @@ var (
 		"pgregory.net/rapid", "go.uber.org/goleak", "github.com/google/go-cmp",
 		"github.com/cockroachdb/datadriven", "github.com/rogpeppe/go-internal",
 		"google.golang.org/protobuf", // the judge of core/wire
+		"golang.org/x/net/dns",       // a spy on local networks
 	}
 )
 
@@ -73,7 +74,7 @@ var Rooms = []Room{
 	{Path: "dual", Uses: []string{".", "core/engine", "core/params"}, Others: libp2p},
 	{Path: "crawl", Uses: []string{"core/*"}},
 	{Path: "fulltable", Uses: []string{".", "core/*", "crawl"}, Others: libp2p},
-	{Path: "lan", Others: libp2p},
+	{Path: "lan", Uses: []string{"core/params"}, Others: slices.Concat(libp2p, []string{"github.com/libp2p/zeroconf"})},
 	{Path: "delegated", Uses: []string{".", "core/engine", "core/params"}, Others: slices.Concat(libp2p, boxo, telemetry)},
 	{Path: "telemetry", Uses: []string{".", "core/*"}, Others: telemetry},
 	{Path: "dashboard", Uses: []string{".", "core/*"}},
@@ -98,7 +99,7 @@ var Rooms = []Room{
 	{Path: "internal/drive"},
 	{Path: "internal/conform", Uses: []string{"core/*", "internal/drive", "internal/fault"}, Others: slices.Concat(libp2p, boxo, protowire)},
 	{Path: "internal/devnet", Uses: []string{".", "core/*", "internal/fault"}, Others: libp2p},
-	{Path: "internal/testkit", Uses: []string{".", "core/*", "internal/devnet", "internal/fault"}, Others: slices.Concat(libp2p, testOnly)},
+	{Path: "internal/testkit", Uses: []string{".", "core/*", "lan", "internal/devnet", "internal/fault"}, Others: slices.Concat(libp2p, testOnly)},
 }
 
 // roomOf returns the line of the map for a folder.
