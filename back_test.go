@@ -17,6 +17,7 @@ import (
 	"github.com/waymark-dht/waymark/core/engine"
 	"github.com/waymark-dht/waymark/core/params"
 	"github.com/waymark-dht/waymark/internal/fault"
+	"github.com/waymark-dht/waymark/internal/testkit"
 )
 
 // way back: no more than this after the fault ends, on a node that nobody
@@ -36,19 +37,19 @@ func comesBack(t *testing.T, d *waymark.DHT) time.Duration {
 }
 
 func TestSeedsThatWereDownAtTheStartAreEnoughOnceTheyAreUp(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
-		servers := w.servers(10)
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		servers := w.Servers(10, waymark.Config{})
 		for _, s := range servers {
-			w.check(w.wire.BlackHole(s.Host().Addrs()[0]))
+			w.Check(w.Wire.BlackHole(s.Host().Addrs()[0]))
 		}
-		d := w.node(waymark.Config{Seeds: seedsAt(t, servers[0], servers[1])})
-		w.check(d.Bootstrap(t.Context()))
-		pass(10 * time.Minute)
+		d := w.Node(waymark.Config{Seeds: seedsAt(t, servers[0], servers[1])})
+		w.Check(d.Bootstrap(t.Context()))
+		testkit.Pass(10 * time.Minute)
 		if h := d.Health(); h.State != "offline" {
 			t.Errorf("without any seed: %v", h)
 		}
 		for _, s := range servers {
-			w.check(w.wire.Heal(s.Host().Addrs()[0]))
+			w.Check(w.Wire.Heal(s.Host().Addrs()[0]))
 		}
 		comesBack(t, d)
 		if n := d.RoutingTable().Size; n != len(servers) {
@@ -58,9 +59,9 @@ func TestSeedsThatWereDownAtTheStartAreEnoughOnceTheyAreUp(t *testing.T) {
 }
 
 func TestAfterEveryConnectionWasCutTheNodeComesBack(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
-		servers := w.servers(10)
-		d := w.node(waymark.Config{Seeds: seedsAt(t, servers[0])})
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		servers := w.Servers(10, waymark.Config{})
+		d := w.Node(waymark.Config{Seeds: seedsAt(t, servers[0])})
 		if _, err := d.RunBootstrap(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -68,19 +69,19 @@ func TestAfterEveryConnectionWasCutTheNodeComesBack(t *testing.T) {
 		for _, s := range servers {
 			hosts = append(hosts, s.Host())
 		}
-		w.wire.CutAll()
+		w.Wire.CutAll()
 		for _, h := range hosts {
-			w.check(w.wire.Refuse(h.Addrs()[0]))
+			w.Check(w.Wire.Refuse(h.Addrs()[0]))
 		}
 		for i := range 20 { // use finds out
 			d.Lookup(t.Context(), keyOf(i))
-			pass(time.Second)
+			testkit.Pass(time.Second)
 		}
 		if h := d.Health(); h.State == "ready" {
 			t.Errorf("cut off: %v", h)
 		}
 		for _, h := range hosts {
-			w.check(w.wire.Heal(h.Addrs()[0]))
+			w.Check(w.Wire.Heal(h.Addrs()[0]))
 		}
 		comesBack(t, d)
 		if r, err := d.Lookup(t.Context(), "key"); err != nil || len(r.Peers) != len(servers) {
@@ -90,23 +91,23 @@ func TestAfterEveryConnectionWasCutTheNodeComesBack(t *testing.T) {
 }
 
 func TestANewAddressMakesTheNodeLookAtOnce(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
-		servers := w.servers(10)
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		servers := w.Servers(10, waymark.Config{})
 		for _, s := range servers {
-			w.check(w.wire.Refuse(s.Host().Addrs()[0]))
+			w.Check(w.Wire.Refuse(s.Host().Addrs()[0]))
 		}
-		h := &movingHost{Host: w.host()}
-		d := w.nodeOn(h, waymark.Config{Seeds: seedsAt(t, servers[0])})
-		w.check(d.Bootstrap(t.Context()))
-		pass(20 * time.Minute) // the pauses between tries are at their longest
+		h := &movingHost{Host: w.Host()}
+		d := w.NodeOn(h, waymark.Config{Seeds: seedsAt(t, servers[0])})
+		w.Check(d.Bootstrap(t.Context()))
+		testkit.Pass(20 * time.Minute) // the pauses between tries are at their longest
 		for _, s := range servers {
-			w.check(w.wire.Heal(s.Host().Addrs()[0]))
+			w.Check(w.Wire.Heal(s.Host().Addrs()[0]))
 		}
 		tell, err := h.EventBus().Emitter(new(event.EvtLocalAddressesUpdated))
-		w.check(err)
+		w.Check(err)
 		defer tell.Close()
 		h.moved.Store(true)
-		w.check(tell.Emit(event.EvtLocalAddressesUpdated{Diffs: true}))
+		w.Check(tell.Emit(event.EvtLocalAddressesUpdated{Diffs: true}))
 		if took := comesBack(t, d); took > time.Second {
 			t.Errorf("it took %v", took)
 		}
@@ -141,17 +142,17 @@ func (r *dns) Resolve(_ context.Context, name ma.Multiaddr) ([]ma.Multiaddr, err
 }
 
 func TestDNSThatComesLateIsEnough(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
-		servers := w.servers(5)
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		servers := w.Servers(5, waymark.Config{})
 		const name = "/dnsaddr/seeds.example"
 		r := &dns{zone: map[string][]ma.Multiaddr{name: seedsAt(t, servers[0])}, late: make(chan struct{})}
-		d := w.node(waymark.Config{Seeds: []ma.Multiaddr{ma.StringCast(name)}, Resolver: r})
+		d := w.Node(waymark.Config{Seeds: []ma.Multiaddr{ma.StringCast(name)}, Resolver: r})
 		began := time.Now()
 		report, err := d.RunBootstrap(t.Context())
 		if !errors.Is(err, waymark.ErrNoPeers) || report.Outcome != engine.NoPeers || time.Since(began) > 2*params.DNSDeadline {
 			t.Errorf("with mute DNS: %v, %v after %v", err, report.Outcome, time.Since(began))
 		}
-		pass(10 * time.Minute)
+		testkit.Pass(10 * time.Minute)
 		if n := d.Health().Zombies; n > params.MaxZombiesPerPeer {
 			t.Errorf("%d calls to the resolver are still open", n)
 		}
@@ -186,24 +187,24 @@ func (z *zone) set(name string, to ...ma.Multiaddr) {
 // TestANameIsLookedUpAgainWhenEverybodyIsLost: while the node was of use, the name
 // came to stand for others, and then all whom it knew went away.
 func TestANameIsLookedUpAgainWhenEverybodyIsLost(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
 		const name = "/dnsaddr/seeds.example"
-		old := w.servers(10)
+		old := w.Servers(10, waymark.Config{})
 		z := &zone{records: make(map[string][]ma.Multiaddr)}
 		z.set(name, seedsAt(t, old[0])...)
-		d := w.node(waymark.Config{Seeds: []ma.Multiaddr{ma.StringCast(name)}, Resolver: z})
+		d := w.Node(waymark.Config{Seeds: []ma.Multiaddr{ma.StringCast(name)}, Resolver: z})
 		if _, err := d.RunBootstrap(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		pass(time.Hour)
+		testkit.Pass(time.Hour)
 		if z.asked != 1 {
 			t.Errorf("in an hour in which all is well the name was looked up %d times", z.asked)
 		}
-		z.set(name, seedsAt(t, w.servers(10)[0])...)
+		z.set(name, seedsAt(t, w.Servers(10, waymark.Config{})[0])...)
 		for _, s := range old {
-			w.check(w.wire.Refuse(s.Host().Addrs()[0]))
+			w.Check(w.Wire.Refuse(s.Host().Addrs()[0]))
 		}
-		w.wire.CutAll()
+		w.Wire.CutAll()
 		began := time.Now()
 		d.Lookup(t.Context(), "key") // which finds out
 		comesBack(t, d)
@@ -218,16 +219,16 @@ func TestANameIsLookedUpAgainWhenEverybodyIsLost(t *testing.T) {
 
 // TestConnectionsThatDiedInSilenceDoNotHoldUpTheWayBack lets all of them die
 // while the machine sleeps: no FIN, no reset, and whoever is asked over them
-// is silent. New ones can be made.
+// is testkit.Silent. New ones can be made.
 func TestConnectionsThatDiedInSilenceDoNotHoldUpTheWayBack(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
-		servers := w.servers(10)
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		servers := w.Servers(10, waymark.Config{})
 		clock := &jumpingClock{start: time.Now()}
-		d := w.node(waymark.Config{Seeds: seedsAt(t, servers[0]), Clock: clock})
+		d := w.Node(waymark.Config{Seeds: seedsAt(t, servers[0]), Clock: clock})
 		if _, err := d.RunBootstrap(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		for _, l := range w.wire.Links() {
+		for _, l := range w.Wire.Links() {
 			l.Stall(fault.Up)
 			l.Stall(fault.Down)
 		}
@@ -267,30 +268,30 @@ func becomesReady(t *testing.T, facts <-chan waymark.Fact) time.Duration {
 
 // TestAnIdleNodeThatLostEveryConnectionLooksForItself has nobody use the node.
 func TestAnIdleNodeThatLostEveryConnectionLooksForItself(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
-		servers := w.servers(10)
-		d := w.node(waymark.Config{Seeds: seedsAt(t, servers[0])})
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		servers := w.Servers(10, waymark.Config{})
+		d := w.Node(waymark.Config{Seeds: seedsAt(t, servers[0])})
 		if _, err := d.RunBootstrap(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		pass(time.Minute)
+		testkit.Pass(time.Minute)
 		for _, s := range servers {
-			w.check(w.wire.BlackHole(s.Host().Addrs()[0]))
+			w.Check(w.Wire.BlackHole(s.Host().Addrs()[0]))
 		}
-		w.wire.CutAll()
-		pass(params.RetryMax * 2)
+		w.Wire.CutAll()
+		testkit.Pass(params.RetryMax * 2)
 		if h := d.Health(); h.State == "ready" {
 			t.Errorf("cut off and idle: %v", h)
 		}
 		for _, s := range servers {
-			w.check(w.wire.Heal(s.Host().Addrs()[0]))
+			w.Check(w.Wire.Heal(s.Host().Addrs()[0]))
 		}
 		comesBack(t, d)
 	})
 }
 
 func TestADialToASeedLiftsTheSuspicionOfABlackHole(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
 		blocked := &swarm.BlackHoleSuccessCounter{N: 5, MinSuccesses: 1, Name: "UDP"}
 		fine := &swarm.BlackHoleSuccessCounter{N: 5, MinSuccesses: 1, Name: "IPv6"}
 		for i := range 5 {
@@ -300,9 +301,9 @@ func TestADialToASeedLiftsTheSuspicionOfABlackHole(t *testing.T) {
 		if s := blocked.State().String(); s != "Blocked" {
 			t.Fatalf("the counter is %s", s)
 		}
-		dead := w.host()
-		w.check(w.wire.Refuse(dead.Addrs()[0]))
-		d := w.node(waymark.Config{Seeds: []ma.Multiaddr{seedOf(t, dead)}, BlackHoles: []*swarm.BlackHoleSuccessCounter{blocked, fine}})
+		dead := w.Host()
+		w.Check(w.Wire.Refuse(dead.Addrs()[0]))
+		d := w.Node(waymark.Config{Seeds: []ma.Multiaddr{seedOf(t, dead)}, BlackHoles: []*swarm.BlackHoleSuccessCounter{blocked, fine}})
 		d.RunBootstrap(t.Context())
 		if a, b := blocked.State().String(), fine.State().String(); a != "Probing" || b != "Allowed" {
 			t.Errorf("after a try of the seeds they are %s and %s", a, b)

@@ -20,12 +20,13 @@ import (
 	"github.com/waymark-dht/waymark/core/engine"
 	"github.com/waymark-dht/waymark/core/params"
 	"github.com/waymark-dht/waymark/internal/fault"
+	"github.com/waymark-dht/waymark/internal/testkit"
 )
 
 func TestAFreshNodeBootstrapsAndFindsTheTruth(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
-		servers := w.servers(40)
-		fresh := w.node(waymark.Config{Seeds: seedsAt(t, servers[0]), Mode: waymark.ModeClient})
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		servers := w.Servers(40, waymark.Config{})
+		fresh := w.Node(waymark.Config{Seeds: seedsAt(t, servers[0]), Mode: waymark.ModeClient})
 		report, err := fresh.RunBootstrap(t.Context())
 		if err != nil || report.Outcome != engine.Ready || report.Table == 0 {
 			t.Fatalf("%v, %+v", err, report)
@@ -48,19 +49,19 @@ func TestAFreshNodeBootstrapsAndFindsTheTruth(t *testing.T) {
 // A reset overtakes what was written before it, so that peers wait a moment.
 func TestHowARequestFails(t *testing.T) {
 	write := func(b ...byte) network.StreamHandler {
-		return func(s network.Stream) { readSome(s); s.Write(b); silent(s) }
+		return func(s network.Stream) { readSome(s); s.Write(b); testkit.Silent(s) }
 	}
 	for _, c := range []struct {
 		name string
 		want contact.Failure
 		once bool // at once, or else at the deadline
-		peer func(w *world, d *waymark.DHT) peer.AddrInfo
+		peer func(w *testkit.World, d *waymark.DHT) peer.AddrInfo
 	}{
-		{"silent", contact.Silent, false, answering(silent)},
+		{"silent", contact.Silent, false, answering(testkit.Silent)},
 		{"slow", contact.Slow, false, answering(write(40))},
-		{"reset", contact.Reset, true, answering(func(s network.Stream) { readSome(s); pass(time.Millisecond); s.Reset() })},
-		{"no stream", contact.NoStream, true, func(w *world, _ *waymark.DHT) peer.AddrInfo {
-			h := w.host()
+		{"reset", contact.Reset, true, answering(func(s network.Stream) { readSome(s); testkit.Pass(time.Millisecond); s.Reset() })},
+		{"no stream", contact.NoStream, true, func(w *testkit.World, _ *waymark.DHT) peer.AddrInfo {
+			h := w.Host()
 			h.Network().SetStreamHandler(func(s network.Stream) { s.Reset() })
 			return addrOf(h)
 		}},
@@ -68,33 +69,33 @@ func TestHowARequestFails(t *testing.T) {
 		{"garbage", contact.Garbage, true, answering(write(3, 0xff, 0xff, 0xff))},
 		{"too long", contact.Garbage, true, answering(write(0xff, 0xff, 0xff, 0x7f))},
 		{"another answer", contact.Garbage, true, answering(write(2, 8, 5))}, // a PING
-		{"no protocol", contact.NoProtocol, true, func(w *world, _ *waymark.DHT) peer.AddrInfo { return addrOf(w.host()) }},
-		{"mute", contact.MuteIdentify, false, func(w *world, _ *waymark.DHT) peer.AddrInfo {
-			h := w.host()
-			h.Network().SetStreamHandler(silent)
+		{"no protocol", contact.NoProtocol, true, func(w *testkit.World, _ *waymark.DHT) peer.AddrInfo { return addrOf(w.Host()) }},
+		{"mute", contact.MuteIdentify, false, func(w *testkit.World, _ *waymark.DHT) peer.AddrInfo {
+			h := w.Host()
+			h.Network().SetStreamHandler(testkit.Silent)
 			return addrOf(h)
 		}},
-		{"refused", contact.Refused, true, func(w *world, _ *waymark.DHT) peer.AddrInfo {
-			h := w.host()
-			w.check(w.wire.Refuse(h.Addrs()[0]))
+		{"refused", contact.Refused, true, func(w *testkit.World, _ *waymark.DHT) peer.AddrInfo {
+			h := w.Host()
+			w.Check(w.Wire.Refuse(h.Addrs()[0]))
 			return addrOf(h)
 		}},
-		{"black hole", contact.BlackHole, false, func(w *world, _ *waymark.DHT) peer.AddrInfo {
-			h := w.host()
-			w.check(w.wire.BlackHole(h.Addrs()[0]))
+		{"black hole", contact.BlackHole, false, func(w *testkit.World, _ *waymark.DHT) peer.AddrInfo {
+			h := w.Host()
+			w.Check(w.Wire.BlackHole(h.Addrs()[0]))
 			return addrOf(h)
 		}},
-		{"wrong peer", contact.WrongPeer, true, func(w *world, _ *waymark.DHT) peer.AddrInfo {
-			return peer.AddrInfo{ID: w.host().ID(), Addrs: w.host().Addrs()}
+		{"wrong peer", contact.WrongPeer, true, func(w *testkit.World, _ *waymark.DHT) peer.AddrInfo {
+			return peer.AddrInfo{ID: w.Host().ID(), Addrs: w.Host().Addrs()}
 		}},
-		{"no address", contact.NoAddress, true, func(w *world, _ *waymark.DHT) peer.AddrInfo {
-			return peer.AddrInfo{ID: w.host().ID()}
+		{"no address", contact.NoAddress, true, func(w *testkit.World, _ *waymark.DHT) peer.AddrInfo {
+			return peer.AddrInfo{ID: w.Host().ID()}
 		}},
 		{"stalled wire", contact.MuteIdentify, false, stalled((*fault.Link).Stall, fault.Down)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T, w *world) {
-				d := w.node(waymark.Config{})
+			testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+				d := w.Node(waymark.Config{})
 				facts := d.Facts(t.Context())
 				to := c.peer(w, d)
 				d.Host().Peerstore().AddAddrs(to.ID, to.Addrs, time.Hour)
@@ -113,46 +114,37 @@ func TestHowARequestFails(t *testing.T) {
 	}
 }
 
-func answering(h network.StreamHandler) func(*world, *waymark.DHT) peer.AddrInfo {
-	return func(w *world, _ *waymark.DHT) peer.AddrInfo { return addrOf(w.peer(h)) }
+func answering(h network.StreamHandler) func(*testkit.World, *waymark.DHT) peer.AddrInfo {
+	return func(w *testkit.World, _ *waymark.DHT) peer.AddrInfo { return addrOf(w.Peer(h)) }
 }
 
 // stalled connects to a server and then does something to the wire.
-func stalled(what func(*fault.Link, fault.Direction), way fault.Direction) func(*world, *waymark.DHT) peer.AddrInfo {
-	return func(w *world, d *waymark.DHT) peer.AddrInfo {
-		h := w.peer(silent)
-		w.check(d.Host().Connect(w.Context(), addrOf(h)))
+func stalled(what func(*fault.Link, fault.Direction), way fault.Direction) func(*testkit.World, *waymark.DHT) peer.AddrInfo {
+	return func(w *testkit.World, d *waymark.DHT) peer.AddrInfo {
+		h := w.Peer(testkit.Silent)
+		w.Check(d.Host().Connect(w.Context(), addrOf(h)))
 		synctest.Wait()
-		for _, l := range w.wire.Links() {
+		for _, l := range w.Wire.Links() {
 			what(l, way)
 		}
 		return addrOf(h)
 	}
 }
 
-func (w *world) check(err error) {
-	w.Helper()
-	if err != nil {
-		w.Fatal(err)
-	}
-}
-
-func readSome(s network.Stream) { s.Read(make([]byte, 512)) }
-
 // TestACutInTheMiddleOfAFrameEndsTheRequestAtOnce is the event with which
 // rust-libp2p #5432 begins: the connection dies with a yamux frame half
 // delivered, and nothing else happens on the node.
 func TestACutInTheMiddleOfAFrameEndsTheRequestAtOnce(t *testing.T) {
 	for _, left := range []int{1, 7, 12, 13, 40} { // within the muxer's header, and beyond
-		inBubble(t, func(t *testing.T, w *world) {
-			h := w.peer(func(s network.Stream) {
+		testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+			h := w.Peer(func(s network.Stream) {
 				readSome(s)
-				for _, l := range w.wire.Links() {
+				for _, l := range w.Wire.Links() {
 					l.CutAfter(fault.Down, left)
 				}
 				s.Write(make([]byte, 1000))
 			})
-			d := w.node(waymark.Config{})
+			d := w.Node(waymark.Config{})
 			facts := d.Facts(t.Context())
 			knows(d, h)
 			began := time.Now()
@@ -169,10 +161,10 @@ func TestACutInTheMiddleOfAFrameEndsTheRequestAtOnce(t *testing.T) {
 }
 
 func TestWithOnlyDeadSeedsABootstrapEndsByItself(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
-		hole, mute := w.host(), w.peer(silent)
-		w.check(w.wire.BlackHole(hole.Addrs()[0]))
-		d := w.node(waymark.Config{Seeds: []ma.Multiaddr{seedOf(t, hole), seedOf(t, mute)}})
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		hole, mute := w.Host(), w.Peer(testkit.Silent)
+		w.Check(w.Wire.BlackHole(hole.Addrs()[0]))
+		d := w.Node(waymark.Config{Seeds: []ma.Multiaddr{seedOf(t, hole), seedOf(t, mute)}})
 		began := time.Now()
 		report, err := d.RunBootstrap(t.Context())
 		if took := time.Since(began); !errors.Is(err, waymark.ErrNoPeers) || took > 2*params.HardMax {
@@ -190,13 +182,13 @@ func TestWithOnlyDeadSeedsABootstrapEndsByItself(t *testing.T) {
 }
 
 func TestAThousandOperationsAtOnceAllEnd(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
-		servers := w.servers(12)
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		servers := w.Servers(12, waymark.Config{})
 		dead := make([]host.Host, 4)
-		d := w.node(waymark.Config{Seeds: seedsAt(t, servers[0], servers[1])})
+		d := w.Node(waymark.Config{Seeds: seedsAt(t, servers[0], servers[1])})
 		for i := range dead {
-			dead[i] = w.peer(silent)
-			w.check(d.Admit(addrOf(dead[i])))
+			dead[i] = w.Peer(testkit.Silent)
+			w.Check(d.Admit(addrOf(dead[i])))
 		}
 		if _, err := d.RunBootstrap(t.Context()); err != nil {
 			t.Fatal(err)
@@ -228,9 +220,9 @@ func TestAThousandOperationsAtOnceAllEnd(t *testing.T) {
 }
 
 func TestAReaderOfFactsThatStopsHoldsUpNobody(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
-		servers := w.servers(20)
-		d := w.node(waymark.Config{Seeds: seedsAt(t, servers[0])})
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		servers := w.Servers(20, waymark.Config{})
+		d := w.Node(waymark.Config{Seeds: seedsAt(t, servers[0])})
 		stuck := d.Facts(t.Context())
 		ctx, cancel := context.WithCancel(t.Context())
 		gone := d.Facts(ctx)
@@ -265,14 +257,14 @@ func TestAReaderOfFactsThatStopsHoldsUpNobody(t *testing.T) {
 }
 
 func TestCancelReturnsAtOnceWithWhatThereIs(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
-		servers := w.servers(5)
-		d := w.node(waymark.Config{})
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		servers := w.Servers(5, waymark.Config{})
+		d := w.Node(waymark.Config{})
 		for _, s := range servers {
-			w.check(d.Admit(addrOf(s.Host())))
+			w.Check(d.Admit(addrOf(s.Host())))
 		}
 		for range 5 {
-			w.check(d.Admit(addrOf(w.peer(silent))))
+			w.Check(d.Admit(addrOf(w.Peer(testkit.Silent))))
 		}
 		stop, done := context.WithCancel(t.Context())
 		time.AfterFunc(50*time.Millisecond, done)
@@ -295,12 +287,12 @@ func TestCancelReturnsAtOnceWithWhatThereIs(t *testing.T) {
 }
 
 func TestCloseEndsWhatIsUnderWay(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
-		d := w.node(waymark.Config{})
-		hole := w.host()
-		w.check(w.wire.BlackHole(hole.Addrs()[0]))
-		w.check(d.Admit(addrOf(hole)))
-		w.check(d.Admit(addrOf(w.peer(silent))))
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		d := w.Node(waymark.Config{})
+		hole := w.Host()
+		w.Check(w.Wire.BlackHole(hole.Addrs()[0]))
+		w.Check(d.Admit(addrOf(hole)))
+		w.Check(d.Admit(addrOf(w.Peer(testkit.Silent))))
 		ended := make(chan error, 3)
 		go func() { _, err := d.Lookup(t.Context(), "key"); ended <- err }()
 		go func() { _, err := d.RunBootstrap(t.Context()); ended <- err }()

@@ -14,15 +14,16 @@ import (
 	"github.com/waymark-dht/waymark"
 	"github.com/waymark-dht/waymark/core/engine"
 	"github.com/waymark-dht/waymark/core/params"
+	"github.com/waymark-dht/waymark/internal/testkit"
 )
 
 // Whatever the node calls or hands out may close the node from within.
 
 func TestAReaderOfFactsMayCloseTheNode(t *testing.T) {
 	for after := range 30 {
-		inBubble(t, func(t *testing.T, w *world) {
-			servers := w.servers(4)
-			d := w.node(waymark.Config{Seeds: seedsAt(t, servers[0])})
+		testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+			servers := w.Servers(4, waymark.Config{})
+			d := w.Node(waymark.Config{Seeds: seedsAt(t, servers[0])})
 			facts := d.Facts(t.Context())
 			ended := make(chan struct{})
 			go func() {
@@ -69,9 +70,9 @@ func (c *closer) Resolve(context.Context, ma.Multiaddr) ([]ma.Multiaddr, error) 
 // TestAResolverMayCloseTheNode has Close wait for the very call that it is made
 // from: it says so within its bound.
 func TestAResolverMayCloseTheNode(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
 		c := &closer{err: make(chan error, 1)}
-		d := w.node(waymark.Config{Seeds: []ma.Multiaddr{ma.StringCast("/dnsaddr/seeds.example")}, Resolver: c})
+		d := w.Node(waymark.Config{Seeds: []ma.Multiaddr{ma.StringCast("/dnsaddr/seeds.example")}, Resolver: c})
 		c.node.Store(d)
 		began := time.Now()
 		_, err := d.RunBootstrap(t.Context())
@@ -106,13 +107,13 @@ func (s *shutter) Handle(context.Context, slog.Record) error {
 }
 
 func TestALoggerMayCloseTheNode(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
-		servers := w.servers(3)
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		servers := w.Servers(3, waymark.Config{})
 		s := &shutter{Handler: slog.DiscardHandler, err: make(chan error, 1)}
-		d := w.node(waymark.Config{Seeds: seedsAt(t, servers[0]), Logger: slog.New(s)})
+		d := w.Node(waymark.Config{Seeds: seedsAt(t, servers[0]), Logger: slog.New(s)})
 		s.node.Store(d)
 		began := time.Now()
-		w.check(d.Bootstrap(t.Context()))
+		w.Check(d.Bootstrap(t.Context()))
 		if err := <-s.err; !errors.Is(err, waymark.ErrLeftover) || time.Since(began) > d.Bound(waymark.OpClose) {
 			t.Errorf("close from within the logger: %v after %v", err, time.Since(began))
 		}

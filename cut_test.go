@@ -19,13 +19,14 @@ import (
 	"github.com/waymark-dht/waymark/core/params"
 	"github.com/waymark-dht/waymark/core/wire"
 	"github.com/waymark-dht/waymark/internal/fault"
+	"github.com/waymark-dht/waymark/internal/testkit"
 )
 
 // cutter is a network of honest peers, of which the one that is asked the
 // n-th request of all loses its connection in the middle of its answer's yamux
 // frame, and with it, if mute, all others fall silent in the same moment.
 type cutter struct {
-	*world
+	*testkit.World
 	oracle *fault.Oracle
 	seeds  []host.Host
 
@@ -36,11 +37,11 @@ type cutter struct {
 	over   bool // the cut has been made
 }
 
-func newCutter(w *world, at int, mute bool) *cutter {
-	c := &cutter{world: w, at: at, mute: mute}
+func newCutter(w *testkit.World, at int, mute bool) *cutter {
+	c := &cutter{World: w, at: at, mute: mute}
 	var members []peer.AddrInfo
 	for range 8 {
-		c.seeds = append(c.seeds, w.peer(c.serve))
+		c.seeds = append(c.seeds, w.Peer(c.serve))
 		members = append(members, addrOf(c.seeds[len(c.seeds)-1]))
 	}
 	c.oracle = fault.NewOracle(members)
@@ -60,7 +61,7 @@ func (c *cutter) serve(s network.Stream) {
 			return
 		}
 		if !c.turn(s) {
-			silent(s)
+			testkit.Silent(s)
 			return
 		}
 		answer := wire.Message{Type: m.Type}
@@ -83,7 +84,7 @@ func (c *cutter) turn(s network.Stream) bool {
 		return !c.mute || c.served < c.at || c.over
 	}
 	here := endpoint(s)
-	for _, l := range c.wire.Links() {
+	for _, l := range c.Wire.Links() {
 		switch {
 		case l.Listener == here:
 			l.CutAfter(fault.Down, 20) // yamux's header is 12 bytes, the frame some hundreds
@@ -99,7 +100,7 @@ func (c *cutter) heal() {
 	c.mu.Lock()
 	c.over = true
 	c.mu.Unlock()
-	c.wire.CutAll()
+	c.Wire.CutAll()
 }
 
 func endpoint(s network.Stream) netip.AddrPort {
@@ -120,7 +121,7 @@ func TestTheConnectionIsCutUnderEachRequestOfABootstrap(t *testing.T) {
 	for _, mute := range []bool{false, true} {
 		hit := map[string]int{}
 		for at := 1; at <= requests; at++ {
-			inBubble(t, func(t *testing.T, w *world) {
+			testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
 				c := newCutter(w, at, mute)
 				requests = max(requests, c.bootstrap(hit))
 			})
@@ -137,7 +138,7 @@ func TestTheConnectionIsCutUnderEachRequestOfABootstrap(t *testing.T) {
 // bootstrap runs one and returns how many requests were served in it.
 func (c *cutter) bootstrap(hit map[string]int) int {
 	seeds := []ma.Multiaddr{seedOf(c.T, c.seeds[0]), seedOf(c.T, c.seeds[1])}
-	d := c.node(waymark.Config{Seeds: seeds, Mode: waymark.ModeClient})
+	d := c.Node(waymark.Config{Seeds: seeds, Mode: waymark.ModeClient})
 	began := time.Now()
 	report, err := d.RunBootstrap(c.Context())
 	if took := time.Since(began); took > d.Bound(waymark.OpBootstrap) || d.Overdue() != 0 {

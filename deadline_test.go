@@ -17,11 +17,12 @@ import (
 	keyspace "github.com/waymark-dht/waymark/core/key"
 	"github.com/waymark-dht/waymark/core/params"
 	"github.com/waymark-dht/waymark/internal/fault"
+	"github.com/waymark-dht/waymark/internal/testkit"
 )
 
 func TestWithDeadlineExtendsTheBoundAndNothingElse(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
-		d := w.node(waymark.Config{})
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		d := w.Node(waymark.Config{})
 		short, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		hour := waymark.WithDeadline(t.Context(), time.Hour)
@@ -58,9 +59,9 @@ func TestALookupWithMoreTimeGoesOn(t *testing.T) {
 		outcome waymark.Outcome
 		asked   int
 	}{{0, engine.PartialDeadline, 0}, {90 * time.Second, engine.Converged, params.MaxDepth}} {
-		inBubble(t, func(t *testing.T, w *world) {
-			d := w.node(waymark.Config{})
-			w.check(d.Admit(w.chain("key", params.MaxDepth)))
+		testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+			d := w.Node(waymark.Config{})
+			w.Check(d.Admit(chain(w, "key", params.MaxDepth)))
 			ctx := waymark.WithDeadline(t.Context(), c.more)
 			began := time.Now()
 			r, err := d.Lookup(ctx, "key")
@@ -76,10 +77,10 @@ func TestALookupWithMoreTimeGoesOn(t *testing.T) {
 
 // chain puts n peers on the wire, each of whom knows only the next nearer one
 // to a key and answers late, and returns the first.
-func (w *world) chain(key string, n int) (first peer.AddrInfo) {
+func chain(w *testkit.World, key string, n int) (first peer.AddrInfo) {
 	hosts := make([]host.Host, n)
 	for i := range hosts {
-		hosts[i] = w.host()
+		hosts[i] = w.Host()
 	}
 	target := keyspace.OfString(key)
 	slices.SortFunc(hosts, func(a, b host.Host) int {
@@ -102,7 +103,7 @@ func (w *world) chain(key string, n int) (first peer.AddrInfo) {
 // lateHost is a host that lets every stream wait.
 type lateHost struct {
 	host.Host
-	*world
+	*testkit.World
 	after time.Duration
 }
 

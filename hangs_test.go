@@ -11,16 +11,17 @@ import (
 	"github.com/multiformats/go-multihash"
 
 	"github.com/waymark-dht/waymark"
+	"github.com/waymark-dht/waymark/internal/testkit"
 )
 
 // Rows of docs/HANGS.md that are told best with a whole node.
 
 // Row 105: whatever is called after the node was closed fails, at once.
 func TestEveryCallAfterCloseFailsAtOnce(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
-		d := w.node(waymark.Config{})
-		peer := w.host().ID()
-		w.check(d.Close())
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		d := w.Node(waymark.Config{})
+		peer := w.Host().ID()
+		w.Check(d.Close())
 		content, other := cid.NewCidV1(cid.Raw, hashOf(t, "content")), cid.NewCidV1(cid.Raw, hashOf(t, "nobody's"))
 		calls := map[string]func(context.Context) error{
 			"Bootstrap":       d.Bootstrap,
@@ -75,18 +76,18 @@ func hashOf(t *testing.T, text string) multihash.Multihash {
 // Row 36: New returns at once though the host has connections already, and
 // whoever is connected and serves is in the table soon.
 func TestWhoIsConnectedBeforeTheNodeIsMadeIsNoticed(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
-		servers := w.servers(10)
-		h := w.host()
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		servers := w.Servers(10, waymark.Config{})
+		h := w.Host()
 		for _, s := range servers {
-			w.check(h.Connect(t.Context(), addrOf(s.Host())))
+			w.Check(h.Connect(t.Context(), addrOf(s.Host())))
 		}
 		began := time.Now()
-		d := w.nodeOn(h, waymark.Config{})
+		d := w.NodeOn(h, waymark.Config{})
 		if took := time.Since(began); took != 0 {
 			t.Errorf("New took %v", took)
 		}
-		pass(5 * time.Second)
+		testkit.Pass(5 * time.Second)
 		if n := d.RoutingTable().Size; n != len(servers) {
 			t.Errorf("%d of %d servers are in the table", n, len(servers))
 		}
@@ -96,9 +97,9 @@ func TestWhoIsConnectedBeforeTheNodeIsMadeIsNoticed(t *testing.T) {
 // Row 35: a refresh that is asked for while one runs, whose only peer is
 // silent, ends with it and within its bound.
 func TestARefreshThatIsAskedForTwiceEndsOnce(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
-		mute := w.peer(silent)
-		d := w.node(waymark.Config{Seeds: []ma.Multiaddr{seedOf(t, mute)}})
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		mute := w.Peer(testkit.Silent)
+		d := w.Node(waymark.Config{Seeds: []ma.Multiaddr{seedOf(t, mute)}})
 		began := time.Now()
 		first, second := d.RefreshRoutingTable(), d.RefreshRoutingTable()
 		if err := <-first; err == nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/waymark-dht/waymark"
 	"github.com/waymark-dht/waymark/core/params"
 	"github.com/waymark-dht/waymark/internal/fault"
+	"github.com/waymark-dht/waymark/internal/testkit"
 )
 
 // realNode is a node on a host with sockets on loopback.
@@ -121,11 +122,11 @@ func TestEveryHookIsAskedOnRealHosts(t *testing.T) {
 // who answers, who is named or who connects; and whom a failure put out of it
 // may come back.
 func TestATableKeptByHand(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
-		servers := w.servers(25)
-		d := w.node(waymark.Config{ManualAdmission: true, Mode: waymark.ModeServer, Seeds: seedsAt(t, servers[0])})
-		w.check(d.Admit(addrOf(servers[1].Host())))
-		w.check(d.Admit(addrOf(servers[2].Host())))
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		servers := w.Servers(25, waymark.Config{})
+		d := w.Node(waymark.Config{ManualAdmission: true, Mode: waymark.ModeServer, Seeds: seedsAt(t, servers[0])})
+		w.Check(d.Admit(addrOf(servers[1].Host())))
+		w.Check(d.Admit(addrOf(servers[2].Host())))
 		r, err := d.Lookup(t.Context(), "anything")
 		if err != nil || len(r.Peers) != params.K {
 			t.Fatalf("a lookup finds %d: %v", len(r.Peers), err)
@@ -144,19 +145,19 @@ func TestATableKeptByHand(t *testing.T) {
 			_, err := s.Ping(t.Context(), d.PeerID())
 			_ = err // whoever does not know its address cannot
 		}
-		pass(time.Minute)
+		testkit.Pass(time.Minute)
 		only("after a bootstrap")
 		at := servers[1].Host().Addrs()[0]
-		w.wire.CutAll()
-		w.check(w.wire.Refuse(at))
+		w.Wire.CutAll()
+		w.Check(w.Wire.Refuse(at))
 		for i := range 5 {
 			_, _ = d.Lookup(t.Context(), keyOf(i))
 		}
 		if n := d.RoutingTable().Size; n >= 2 {
 			t.Errorf("with one of them gone: %d in the table", n)
 		}
-		w.check(w.wire.Heal(at))
-		pass(30 * time.Minute)
+		w.Check(w.Wire.Heal(at))
+		testkit.Pass(30 * time.Minute)
 		only("when it is back")
 	})
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/waymark-dht/waymark"
 	"github.com/waymark-dht/waymark/core/engine"
 	"github.com/waymark-dht/waymark/core/params"
-	"github.com/waymark-dht/waymark/internal/fault"
+	"github.com/waymark-dht/waymark/internal/testkit"
 )
 
 // village is a local network that sends nothing.
@@ -50,21 +50,21 @@ func (v *village) announce(p peer.AddrInfo) {
 // TestAPeerOnTheLANIsAWayBack: a node that knows nobody at all is of use soon
 // after somebody has announced itself, whatever its retries have come to.
 func TestAPeerOnTheLANIsAWayBack(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
-		servers := w.servers(25)
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		servers := w.Servers(25, waymark.Config{})
 		v := &village{}
-		d := w.node(waymark.Config{LAN: v})
+		d := w.Node(waymark.Config{LAN: v})
 		if _, err := d.RunBootstrap(t.Context()); !errors.Is(err, waymark.ErrNoPeers) {
 			t.Fatalf("without anybody: %v", err)
 		}
-		pass(5 * time.Minute)
+		testkit.Pass(5 * time.Minute)
 		began := time.Now()
 		v.announce(addrOf(servers[0].Host()))
-		w.check(d.WaitReady(t.Context()))
+		w.Check(d.WaitReady(t.Context()))
 		if took := time.Since(began); took > 2*params.RetryFirst {
 			t.Errorf("it took %v", took)
 		}
-		w.check(d.Close())
+		w.Check(d.Close())
 		if v.closed != 1 {
 			t.Errorf("closed %d times", v.closed)
 		}
@@ -74,29 +74,29 @@ func TestAPeerOnTheLANIsAWayBack(t *testing.T) {
 // TestAFloodOnTheLANIsNoWayToSteerANode: invented peers neither make it try for
 // ever nor take the places of those it remembers.
 func TestAFloodOnTheLANIsNoWayToSteerANode(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
-		servers := w.servers(25)
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		servers := w.Servers(25, waymark.Config{})
 		for _, s := range servers {
-			w.check(w.wire.Refuse(s.Host().Addrs()[0]))
+			w.Check(w.Wire.Refuse(s.Host().Addrs()[0]))
 		}
 		v := &village{}
 		var remembered []peer.AddrInfo
 		for _, s := range servers[:5] {
 			remembered = append(remembered, addrOf(s.Host()))
 		}
-		d := w.node(waymark.Config{LAN: v, Remembered: remembered})
-		w.check(d.Bootstrap(t.Context()))
+		d := w.Node(waymark.Config{LAN: v, Remembered: remembered})
+		w.Check(d.Bootstrap(t.Context()))
 		facts := d.Facts(t.Context())
 		synctest.Wait() // the search has begun
 		nowhere, err := ma.NewMultiaddr("/ip4/127.9.9.9/tcp/9")
-		w.check(err)
+		w.Check(err)
 		for range 60 { // minutes
 			for range 20 {
-				id, err := peer.IDFromPrivateKey(fault.NewKey(w.rng))
-				w.check(err)
+				id, err := peer.IDFromPrivateKey(w.Key())
+				w.Check(err)
 				v.announce(peer.AddrInfo{ID: id, Addrs: []ma.Multiaddr{nowhere}})
 			}
-			pass(time.Minute)
+			testkit.Pass(time.Minute)
 		}
 		tries := 0
 		for len(facts) > 0 {
@@ -108,16 +108,16 @@ func TestAFloodOnTheLANIsNoWayToSteerANode(t *testing.T) {
 			t.Errorf("%d bootstraps in an hour", tries)
 		}
 		for _, s := range servers {
-			w.check(w.wire.Heal(s.Host().Addrs()[0]))
+			w.Check(w.Wire.Heal(s.Host().Addrs()[0]))
 		}
-		w.check(d.WaitReady(t.Context())) // by those it remembers
+		w.Check(d.WaitReady(t.Context())) // by those it remembers
 	})
 }
 
 func TestALANThatCannotStartIsDoneWithout(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
-		servers := w.servers(3)
-		d := w.node(waymark.Config{LAN: &village{err: errors.New("no multicast here")}, Seeds: seedsAt(t, servers[0])})
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		servers := w.Servers(3, waymark.Config{})
+		d := w.Node(waymark.Config{LAN: &village{err: errors.New("no multicast here")}, Seeds: seedsAt(t, servers[0])})
 		if _, err := d.RunBootstrap(t.Context()); err != nil {
 			t.Error(err)
 		}
@@ -127,14 +127,14 @@ func TestALANThatCannotStartIsDoneWithout(t *testing.T) {
 // TestAutoNATsSecondVersionDecides: it tests addresses, and knows better than
 // the first, which judges the host.
 func TestAutoNATsSecondVersionDecides(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
-		h := w.host()
-		d := w.nodeOn(h, waymark.Config{})
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		h := w.Host()
+		d := w.NodeOn(h, waymark.Config{})
 		first, err := h.EventBus().Emitter(new(event.EvtLocalReachabilityChanged))
-		w.check(err)
+		w.Check(err)
 		defer first.Close()
 		second, err := h.EventBus().Emitter(new(event.EvtHostReachableAddrsChanged))
-		w.check(err)
+		w.Check(err)
 		defer second.Close()
 		a, b := h.Addrs()[:1], []ma.Multiaddr{ma.StringCast("/ip4/127.9.9.9/tcp/9")}
 		says := func(is network.Reachability) func() error {
@@ -160,7 +160,7 @@ func TestAutoNATsSecondVersionDecides(t *testing.T) {
 			{tests(nil, nil, append(b, a...)), waymark.ModeServer},  // moved: until it is tested, it stays
 			{tests(nil, append(b, a...), nil), waymark.ModeClient},  // and then not
 		} {
-			w.check(c.tell())
+			w.Check(c.tell())
 			synctest.Wait()
 			if got := d.Mode(); got != c.want {
 				t.Errorf("step %d: %v, want %v", i, got, c.want)

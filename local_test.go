@@ -15,6 +15,7 @@ import (
 	"github.com/waymark-dht/waymark/core/key"
 	"github.com/waymark-dht/waymark/core/params"
 	"github.com/waymark-dht/waymark/core/record"
+	"github.com/waymark-dht/waymark/internal/testkit"
 	"github.com/waymark-dht/waymark/store/memory"
 )
 
@@ -40,9 +41,9 @@ func have(t *testing.T, nodes []*waymark.DHT, key string) (n int) {
 const period = 10 * time.Minute
 
 // replicas is a town whose members store values again every period, or never.
-func replicas(w *world, n int, every time.Duration) (servers []*waymark.DHT) {
+func replicas(w *testkit.World, n int, every time.Duration) (servers []*waymark.DHT) {
 	for range n {
-		servers = append(servers, w.node(waymark.Config{Mode: waymark.ModeServer, Validators: withSequence, ReplicateEvery: every}))
+		servers = append(servers, w.Node(waymark.Config{Mode: waymark.ModeServer, Validators: withSequence, ReplicateEvery: every}))
 	}
 	introduce(w.T, servers)
 	return servers
@@ -50,13 +51,13 @@ func replicas(w *world, n int, every time.Duration) (servers []*waymark.DHT) {
 
 func TestWhatFewStoreIsStoredByTheClosestAfterAPeriod(t *testing.T) {
 	for _, every := range []time.Duration{period, -1} {
-		inBubble(t, func(t *testing.T, w *world) {
+		testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
 			servers := replicas(w, 25, every)
 			near := nearestTo(servers, "/v/a")
 			if _, err := near[0].PutTo(t.Context(), "/v/a", []byte("1:one"), addrsOf(near[3:5]...)); err != nil {
 				t.Fatal(err)
 			}
-			pass(2 * period)
+			testkit.Pass(2 * period)
 			want := params.K
 			if every < 0 {
 				want = 3
@@ -69,14 +70,14 @@ func TestWhatFewStoreIsStoredByTheClosestAfterAPeriod(t *testing.T) {
 }
 
 func TestWhoIsFarFromAKeyLeavesItToOthers(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
 		servers := replicas(w, 40, period)
 		near := nearestTo(servers, "/v/a")
 		far := near[30]
 		if _, err := far.PutTo(t.Context(), "/v/a", []byte("1:one"), addrsOf(near[35])); err != nil {
 			t.Fatal(err)
 		}
-		pass(3 * period)
+		testkit.Pass(3 * period)
 		if got := have(t, servers, "/v/a"); got != 2 {
 			t.Errorf("%d have it", got)
 		}
@@ -84,10 +85,10 @@ func TestWhoIsFarFromAKeyLeavesItToOthers(t *testing.T) {
 }
 
 func TestWhatIsStoredOfflineIsStoredWithNobody(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
 		servers := replicas(w, 25, period)
-		w.check(nearestTo(servers, "/v/a")[0].PutValue(t.Context(), "/v/a", []byte("1:one"), routing.Offline))
-		pass(3 * period)
+		w.Check(nearestTo(servers, "/v/a")[0].PutValue(t.Context(), "/v/a", []byte("1:one"), routing.Offline))
+		testkit.Pass(3 * period)
 		if got := have(t, servers, "/v/a"); got != 1 {
 			t.Errorf("%d have it", got)
 		}
@@ -97,13 +98,13 @@ func TestWhatIsStoredOfflineIsStoredWithNobody(t *testing.T) {
 // TestAValueIsKeptForAsLongAsItsPublisherAsked: however often it is stored
 // again, read and corrected meanwhile.
 func TestAValueIsKeptForAsLongAsItsPublisherAsked(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
 		servers := replicas(w, 25, period)
 		near := nearestTo(servers, "/v/a")
 		_, err := near[0].PutTo(t.Context(), "/v/a", []byte("1:one"), addrsOf(near[1:5]...), waymark.KeepFor(time.Hour), waymark.AsPublisher())
-		w.check(err)
+		w.Check(err)
 		for range 5 {
-			pass(11 * time.Minute)
+			testkit.Pass(11 * time.Minute)
 			v, err := near[22].Get(t.Context(), "/v/a", waymark.Quorum(0))
 			if err != nil || v.Left > time.Hour || v.Publisher != near[0].PeerID() {
 				t.Fatalf("%v, %+v", err, v)
@@ -112,7 +113,7 @@ func TestAValueIsKeptForAsLongAsItsPublisherAsked(t *testing.T) {
 		if got := have(t, servers, "/v/a"); got < params.K {
 			t.Errorf("%d have it after 55 minutes", got)
 		}
-		pass(6 * time.Minute)
+		testkit.Pass(6 * time.Minute)
 		if got := have(t, servers, "/v/a"); got != 0 {
 			t.Errorf("%d have it after an hour", got)
 		}
@@ -127,23 +128,23 @@ func TestAValueIsKeptForAsLongAsItsPublisherAsked(t *testing.T) {
 // TestARestartGoesOnStoringWhatOthersBrought, and leaves alone what the node
 // put itself, which may have been meant for nobody else.
 func TestARestartGoesOnStoringWhatOthersBrought(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
 		servers := replicas(w, 24, -1)
 		kept := memory.New(memory.Config{})
 		cfg := waymark.Config{Mode: waymark.ModeServer, Validators: withSequence, ReplicateEvery: period, Store: kept}
-		h := w.host()
-		first := w.nodeOn(h, cfg)
+		h := w.Host()
+		first := w.NodeOn(h, cfg)
 		introduce(t, append(slices.Clone(servers), first))
 		theirs, own := keyNear(first.PeerID(), "theirs"), keyNear(first.PeerID(), "own")
 		_, err := servers[0].PutTo(t.Context(), theirs, []byte("1:one"), addrsOf(first))
-		w.check(err)
-		w.check(first.PutValue(t.Context(), own, []byte("1:one"), routing.Offline))
-		w.check(first.Close())
-		second := w.nodeOn(h, cfg)
+		w.Check(err)
+		w.Check(first.PutValue(t.Context(), own, []byte("1:one"), routing.Offline))
+		w.Check(first.Close())
+		second := w.NodeOn(h, cfg)
 		for _, s := range servers {
-			w.check(second.Admit(addrOf(s.Host())))
+			w.Check(second.Admit(addrOf(s.Host())))
 		}
-		pass(2 * period)
+		testkit.Pass(2 * period)
 		if got := have(t, servers, theirs); got < params.K-1 {
 			t.Errorf("%d have what others brought", got)
 		}
@@ -164,16 +165,16 @@ func keyNear(id peer.ID, name string) string {
 }
 
 func TestLocalRecordsAreListedAndRemoved(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
 		servers, client := town(w, 25)
 		began := time.Now()
 		_, err := client.PutTo(t.Context(), "/v/a", []byte("1:one"), addrsOf(servers[0]), waymark.KeepFor(time.Hour))
-		w.check(err)
-		w.check(servers[0].PutValue(t.Context(), "/v/b", []byte("1:two"), routing.Offline))
-		w.check(servers[0].Provide(t.Context(), contentID("a"), false))
+		w.Check(err)
+		w.Check(servers[0].PutValue(t.Context(), "/v/b", []byte("1:two"), routing.Offline))
+		w.Check(servers[0].Provide(t.Context(), contentID("a"), false))
 		var got []waymark.LocalValue
 		for v, err := range servers[0].LocalValues(t.Context()) {
-			w.check(err)
+			w.Check(err)
 			got = append(got, v)
 		}
 		slices.SortFunc(got, func(a, b waymark.LocalValue) int { return int(a.Key[3]) - int(b.Key[3]) })
@@ -183,20 +184,20 @@ func TestLocalRecordsAreListedAndRemoved(t *testing.T) {
 		if left := got[0].Expires.Sub(got[0].Received); left != time.Hour || got[0].Received.Before(began.Truncate(time.Second)) {
 			t.Errorf("received %v, expires %v later", got[0].Received, left)
 		}
-		w.check(servers[0].RemoveValue(t.Context(), "/v/a"))
-		w.check(servers[0].RemoveValue(t.Context(), "/v/nothing"))
+		w.Check(servers[0].RemoveValue(t.Context(), "/v/a"))
+		w.Check(servers[0].RemoveValue(t.Context(), "/v/nothing"))
 		if have(t, servers[:1], "/v/a") != 0 || have(t, servers[:1], "/v/b") != 1 {
 			t.Error("the wrong value was removed")
 		}
 		var provided []waymark.LocalProvider
 		for p, err := range servers[0].LocalProviders(t.Context()) {
-			w.check(err)
+			w.Check(err)
 			provided = append(provided, p)
 		}
 		if len(provided) != 1 || provided[0].Peer.ID != servers[0].PeerID() || string(provided[0].Key) != string(contentID("a").Hash()) {
 			t.Fatalf("%+v", provided)
 		}
-		w.check(servers[0].RemoveProvider(t.Context(), provided[0].Key, servers[0].PeerID()))
+		w.Check(servers[0].RemoveProvider(t.Context(), provided[0].Key, servers[0].PeerID()))
 		for p := range servers[0].LocalProviders(t.Context()) {
 			t.Errorf("%+v is left", p)
 		}
@@ -206,8 +207,8 @@ func TestLocalRecordsAreListedAndRemoved(t *testing.T) {
 // TestAListOfAStoreThatBlocksEnds: by its own limit, by its context, or when
 // its reader has had enough.
 func TestAListOfAStoreThatBlocksEnds(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
-		d := w.node(waymark.Config{Store: &stuckStore{}, ReplicateEvery: -1})
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		d := w.Node(waymark.Config{Store: &stuckStore{}, ReplicateEvery: -1})
 		for _, limit := range []time.Duration{params.StoreDeadline, time.Second} {
 			ctx, cancel := context.WithTimeout(t.Context(), limit)
 			if limit == params.StoreDeadline {
@@ -225,16 +226,16 @@ func TestAListOfAStoreThatBlocksEnds(t *testing.T) {
 				t.Errorf("it came %d times", n)
 			}
 		}
-		w.check(d.Close())
-		pass(3 * time.Hour)
+		w.Check(d.Close())
+		testkit.Pass(3 * time.Hour)
 	})
 }
 
 func TestAListCanBeLeftEarly(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
-		d := w.node(waymark.Config{Validators: withSequence})
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		d := w.Node(waymark.Config{Validators: withSequence})
 		for i := range 100 {
-			w.check(d.PutValue(t.Context(), "/v/"+keyOf(i), []byte("1:one"), routing.Offline))
+			w.Check(d.PutValue(t.Context(), "/v/"+keyOf(i), []byte("1:one"), routing.Offline))
 		}
 		n := 0
 		for range d.LocalValues(t.Context()) {

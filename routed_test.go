@@ -15,52 +15,49 @@ import (
 
 	"github.com/waymark-dht/waymark"
 	"github.com/waymark-dht/waymark/core/params"
+	"github.com/waymark-dht/waymark/internal/testkit"
 )
 
 // routed is a host that asks a node of its own where peers are.
-func (w *world) routed(cfg waymark.Config) (h host.Host, d *waymark.DHT) {
+func routed(w *testkit.World, cfg waymark.Config) (h host.Host, d *waymark.DHT) {
 	w.Helper()
-	h, err := w.wire.Host(newKey(w), libp2p.Routing(func(h host.Host) (routing.PeerRouting, error) {
+	h = w.Host(libp2p.Routing(func(h host.Host) (routing.PeerRouting, error) {
 		cfg.AllowLoopback, cfg.Seed = true, 1
 		var err error
 		d, err = waymark.New(h, cfg)
 		return d, err
 	}))
-	if err != nil {
-		w.Fatal(err)
-	}
-	w.closes(h)
 	w.Cleanup(func() { d.Close() })
 	return h, d
 }
 
 func TestAHostThatIsRoutedConnectsByIDAlone(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
-		servers := w.servers(12)
-		h, d := w.routed(waymark.Config{Seeds: seedsAt(t, servers[0])})
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		servers := w.Servers(12, waymark.Config{})
+		h, d := routed(w, waymark.Config{Seeds: seedsAt(t, servers[0])})
 		_, err := d.RunBootstrap(t.Context())
-		w.check(err)
+		w.Check(err)
 		to := servers[7].PeerID()
-		w.check(h.Network().ClosePeer(to))
+		w.Check(h.Network().ClosePeer(to))
 		h.Peerstore().ClearAddrs(to)
-		w.check(h.Connect(t.Context(), peer.AddrInfo{ID: to}))
+		w.Check(h.Connect(t.Context(), peer.AddrInfo{ID: to}))
 		if h.Network().Connectedness(to) != network.Connected {
 			t.Error("it is not connected")
 		}
-		w.check(h.Network().ClosePeer(to))
+		w.Check(h.Network().ClosePeer(to))
 	})
 }
 
 func TestAHostThatIsRoutedGivesUpWithItsContext(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
-		h, d := w.routed(waymark.Config{})
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		h, d := routed(w, waymark.Config{})
 		for range 25 {
-			w.check(d.Admit(addrOf(w.peer(silent))))
+			w.Check(d.Admit(addrOf(w.Peer(testkit.Silent))))
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 		defer cancel()
 		began := time.Now()
-		err := h.Connect(ctx, peer.AddrInfo{ID: w.host().ID()})
+		err := h.Connect(ctx, peer.AddrInfo{ID: w.Host().ID()})
 		if took := time.Since(began); err == nil || took > 300*time.Millisecond+params.CancelGrace {
 			t.Errorf("%v after %v", err, took)
 		}
@@ -68,7 +65,7 @@ func TestAHostThatIsRoutedGivesUpWithItsContext(t *testing.T) {
 }
 
 func TestPeersFindEachOtherByANameThatTheyAdvertise(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
 		servers, client := town(w, 25)
 		for i := range 3 {
 			ttl, err := finder.NewRoutingDiscovery(servers[i]).Advertise(t.Context(), "a place to meet")
@@ -77,7 +74,7 @@ func TestPeersFindEachOtherByANameThatTheyAdvertise(t *testing.T) {
 			}
 		}
 		found, err := finder.NewRoutingDiscovery(client).FindPeers(t.Context(), "a place to meet", discovery.Limit(10))
-		w.check(err)
+		w.Check(err)
 		n := 0
 		for p := range found {
 			if n++; len(p.Addrs) == 0 {

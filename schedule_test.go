@@ -19,6 +19,7 @@ import (
 	"github.com/waymark-dht/waymark/core/mono"
 	"github.com/waymark-dht/waymark/core/params"
 	"github.com/waymark-dht/waymark/core/record"
+	"github.com/waymark-dht/waymark/internal/testkit"
 	"github.com/waymark-dht/waymark/store"
 	"github.com/waymark-dht/waymark/store/memory"
 )
@@ -46,12 +47,12 @@ type shelves struct {
 	stores  []store.Store
 }
 
-func newShelves(w *world, n int) *shelves {
+func newShelves(w *testkit.World, n int) *shelves {
 	s := &shelves{}
 	for range n {
 		kept := memory.New(memory.Config{})
 		s.stores = append(s.stores, kept)
-		s.servers = append(s.servers, w.node(waymark.Config{Mode: waymark.ModeServer, Store: kept}))
+		s.servers = append(s.servers, w.Node(waymark.Config{Mode: waymark.ModeServer, Store: kept}))
 	}
 	introduce(w.T, s.servers)
 	return s
@@ -76,14 +77,14 @@ func (s *shelves) holding(t *testing.T, key multihash.Multihash, who peer.ID, si
 }
 
 func TestWhatIsStartedIsAnnouncedAtOnceAndInEachCycle(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
 		s := newShelves(w, 5)
-		d := w.node(waymark.Config{Seeds: seedsAt(t, s.servers[0])})
-		w.check(d.WaitReady(t.Context()))
+		d := w.Node(waymark.Config{Seeds: seedsAt(t, s.servers[0])})
+		w.Check(d.WaitReady(t.Context()))
 		facts := d.Facts(t.Context())
 		keys, began := contents(0, 30), time.Now()
-		w.check(d.StartProviding(false, keys...))
-		pass(time.Minute)
+		w.Check(d.StartProviding(false, keys...))
+		testkit.Pass(time.Minute)
 		s.all(t, d, keys, began)
 		if n, batches := swept(facts); n != len(keys) || batches != 5 {
 			t.Errorf("%d keys were swept, in %d batches", n, batches)
@@ -92,11 +93,11 @@ func TestWhatIsStartedIsAnnouncedAtOnceAndInEachCycle(t *testing.T) {
 			t.Errorf("%+v", got)
 		}
 		again := time.Now()
-		pass(params.ProvideEvery + time.Minute)
+		testkit.Pass(params.ProvideEvery + time.Minute)
 		s.all(t, d, keys, again)
-		w.check(d.StopProviding(keys...))
+		w.Check(d.StopProviding(keys...))
 		late := time.Now()
-		pass(params.ProvideEvery + time.Minute)
+		testkit.Pass(params.ProvideEvery + time.Minute)
 		if n := s.holding(t, keys[0], d.PeerID(), late); n != 0 {
 			t.Errorf("what was stopped was announced to %d", n)
 		}
@@ -136,29 +137,29 @@ func swept(facts <-chan waymark.Fact) (stored, batches int) {
 // A node that was off for days has its schedule, and provides what is overdue
 // once it is back among others.
 func TestTheScheduleSurvivesARestart(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
 		s := newShelves(w, 4)
-		kept, h := memory.New(memory.Config{}), w.host()
-		first := w.nodeOn(h, waymark.Config{Mode: waymark.ModeClient, Store: kept, Seeds: seedsAt(t, s.servers[0])})
-		w.check(first.WaitReady(t.Context()))
+		kept, h := memory.New(memory.Config{}), w.Host()
+		first := w.NodeOn(h, waymark.Config{Mode: waymark.ModeClient, Store: kept, Seeds: seedsAt(t, s.servers[0])})
+		w.Check(first.WaitReady(t.Context()))
 		keys := contents(0, 40)
-		w.check(first.StartProviding(false, keys[:20]...))
-		pass(time.Minute)
-		w.check(first.StartProviding(false, keys[20:]...)) // and closes amid that
-		w.check(first.ProvideOnce(contents(50, 60)...))
-		w.check(first.Close())
+		w.Check(first.StartProviding(false, keys[:20]...))
+		testkit.Pass(time.Minute)
+		w.Check(first.StartProviding(false, keys[20:]...)) // and closes amid that
+		w.Check(first.ProvideOnce(contents(50, 60)...))
+		w.Check(first.Close())
 		if err := first.StartProviding(false, keys...); !errors.Is(err, waymark.ErrClosed) {
 			t.Errorf("a closed node: %v", err)
 		}
-		pass(3 * 24 * time.Hour)
+		testkit.Pass(3 * 24 * time.Hour)
 		began := time.Now()
-		second := w.nodeOn(h, waymark.Config{Mode: waymark.ModeClient, Store: kept, Seeds: seedsAt(t, s.servers[0])})
-		pass(time.Second)
+		second := w.NodeOn(h, waymark.Config{Mode: waymark.ModeClient, Store: kept, Seeds: seedsAt(t, s.servers[0])})
+		testkit.Pass(time.Second)
 		if got := second.Schedule(); got.Keys != 40 {
 			t.Errorf("%+v", got)
 		}
-		w.check(second.WaitReady(t.Context()))
-		pass(time.Minute)
+		w.Check(second.WaitReady(t.Context()))
+		testkit.Pass(time.Minute)
 		s.all(t, second, append(keys, contents(50, 60)...), began)
 	})
 }
@@ -167,40 +168,40 @@ func TestTheScheduleSurvivesARestart(t *testing.T) {
 type slowly struct{ store.Store }
 
 func (s slowly) Blob(ctx context.Context, name string) ([]byte, error) {
-	pass(time.Millisecond)
+	testkit.Pass(time.Millisecond)
 	return s.Store.Blob(ctx, name)
 }
 
 // Programs that start a node tell it at once what to provide, and what not any
 // more. What the node before it has kept is read by then, or it would come back.
 func TestWhatIsSaidRightAfterARestartHolds(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
 		kept := slowly{memory.New(memory.Config{})}
 		s := newShelves(w, 4)
-		first := w.node(waymark.Config{Mode: waymark.ModeClient, Store: kept, Seeds: seedsAt(t, s.servers[0])})
-		w.check(first.WaitReady(t.Context()))
-		w.check(first.StartProviding(false, contents(0, 30)...))
-		pass(time.Minute)
-		w.check(first.Close())
-		second := w.node(waymark.Config{Mode: waymark.ModeClient, Store: kept})
-		w.check(second.StartProviding(false, contents(0, 30)...))
+		first := w.Node(waymark.Config{Mode: waymark.ModeClient, Store: kept, Seeds: seedsAt(t, s.servers[0])})
+		w.Check(first.WaitReady(t.Context()))
+		w.Check(first.StartProviding(false, contents(0, 30)...))
+		testkit.Pass(time.Minute)
+		w.Check(first.Close())
+		second := w.Node(waymark.Config{Mode: waymark.ModeClient, Store: kept})
+		w.Check(second.StartProviding(false, contents(0, 30)...))
 		if got := second.Schedule(); got.Keys != 30 || got.Queued != 0 {
 			t.Errorf("what is provided already is announced again: %+v", got)
 		}
-		w.check(second.ProvideOnce(contents(30, 40)...))
-		w.check(second.Close())
-		third := w.node(waymark.Config{Mode: waymark.ModeClient, Store: kept})
-		w.check(third.StopProviding(contents(0, 25)...))
-		pass(time.Minute)
+		w.Check(second.ProvideOnce(contents(30, 40)...))
+		w.Check(second.Close())
+		third := w.Node(waymark.Config{Mode: waymark.ModeClient, Store: kept})
+		w.Check(third.StopProviding(contents(0, 25)...))
+		testkit.Pass(time.Minute)
 		if got := third.Schedule(); got.Keys != 5 || got.Queued != 10 {
 			t.Errorf("%+v", got)
 		}
-		w.check(third.Close())
-		fourth := w.node(waymark.Config{Mode: waymark.ModeClient, Store: kept})
+		w.Check(third.Close())
+		fourth := w.Node(waymark.Config{Mode: waymark.ModeClient, Store: kept})
 		if n := fourth.Clear(); n != 10 {
 			t.Errorf("%d keys were in the queue", n)
 		}
-		pass(time.Minute)
+		testkit.Pass(time.Minute)
 		if got := fourth.Schedule(); got.Keys != 5 || got.Queued != 0 {
 			t.Errorf("%+v", got)
 		}
@@ -210,12 +211,12 @@ func TestWhatIsSaidRightAfterARestartHolds(t *testing.T) {
 // A node that knows nobody keeps what it is to provide, finds it itself, and
 // announces it when it has peers.
 func TestWhoIsAloneProvidesWhenThereIsSomebody(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
 		s := newShelves(w, 5)
-		d := w.node(waymark.Config{Mode: waymark.ModeClient})
+		d := w.Node(waymark.Config{Mode: waymark.ModeClient})
 		keys := contents(0, 5)
-		w.check(d.StartProviding(false, keys...))
-		pass(2 * time.Hour)
+		w.Check(d.StartProviding(false, keys...))
+		testkit.Pass(2 * time.Hour)
 		if got := d.Schedule(); got.Queued != 5 || got.Running != 0 {
 			t.Errorf("%+v", got)
 		}
@@ -223,11 +224,11 @@ func TestWhoIsAloneProvidesWhenThereIsSomebody(t *testing.T) {
 		if len(found) != 1 || found[0].ID != d.PeerID() {
 			t.Errorf("%v, %v", found, err)
 		}
-		w.check(d.Admit(addrOf(s.servers[0].Host())))
+		w.Check(d.Admit(addrOf(s.servers[0].Host())))
 		_, err = d.RunBootstrap(t.Context())
-		w.check(err)
+		w.Check(err)
 		began := time.Now()
-		pass(time.Minute)
+		testkit.Pass(time.Minute)
 		if n := s.holding(t, keys[0], d.PeerID(), time.Time{}); n != 5 {
 			t.Errorf("on %d servers %v after there are some", n, time.Since(began))
 		}
@@ -235,10 +236,10 @@ func TestWhoIsAloneProvidesWhenThereIsSomebody(t *testing.T) {
 }
 
 func TestClearEmptiesTheQueue(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
-		d := w.node(waymark.Config{})
-		w.check(d.StartProviding(false, contents(0, 3)...))
-		w.check(d.ProvideOnce(contents(2, 9)...))
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		d := w.Node(waymark.Config{})
+		w.Check(d.StartProviding(false, contents(0, 3)...))
+		w.Check(d.ProvideOnce(contents(2, 9)...))
 		if n := d.Clear(); n != 9 {
 			t.Errorf("%d keys", n)
 		}
@@ -251,7 +252,7 @@ func TestClearEmptiesTheQueue(t *testing.T) {
 		if err := d.StartProviding(false, bytes.Repeat([]byte{1}, params.MaxProviderKey+1)); !errors.Is(err, waymark.ErrBadConfig) {
 			t.Errorf("a long key: %v", err)
 		}
-		w.check(d.Close())
+		w.Check(d.Close())
 		if err := d.RefreshSchedule(); !errors.Is(err, waymark.ErrClosed) {
 			t.Errorf("a closed node: %v", err)
 		}
@@ -280,7 +281,7 @@ func (f *fickle) PutBlob(ctx context.Context, name string, data []byte) error {
 
 func (f *fickle) moody() error {
 	if f.stuck.Load() {
-		pass(time.Hour)
+		testkit.Pass(time.Hour)
 	}
 	if f.broken.Load() {
 		return errors.New("the disk is on fire")
@@ -291,27 +292,27 @@ func (f *fickle) moody() error {
 // A store that cannot be read at first loses nothing: what was not read is not
 // written over, and who is told that all is well can rely on it.
 func TestAStoreThatFailsLosesNothingOfTheSchedule(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
 		disk := &fickle{Store: memory.New(memory.Config{})}
-		first := w.node(waymark.Config{Store: disk})
-		w.check(first.StartProviding(false, contents(0, 100)...))
+		first := w.Node(waymark.Config{Store: disk})
+		w.Check(first.StartProviding(false, contents(0, 100)...))
 		disk.broken.Store(true)
 		if err := first.StartProviding(false, contents(100, 110)...); err == nil {
 			t.Error("a schedule that could not be kept is said to be")
 		}
-		w.check(first.Close())
-		second := w.node(waymark.Config{Store: disk})
+		w.Check(first.Close())
+		second := w.Node(waymark.Config{Store: disk})
 		if err := second.StartProviding(false, contents(200, 300)...); err == nil {
 			t.Error("a schedule that could not be read is said to be kept")
 		}
 		disk.broken.Store(false)
-		w.check(second.StartProviding(false, contents(300, 310)...))
+		w.Check(second.StartProviding(false, contents(300, 310)...))
 		if got := second.Schedule(); got.Keys != 210 {
 			t.Errorf("%+v", got)
 		}
-		w.check(second.Close())
-		third := w.node(waymark.Config{Store: disk})
-		pass(time.Second)
+		w.Check(second.Close())
+		third := w.Node(waymark.Config{Store: disk})
+		testkit.Pass(time.Second)
 		if got := third.Schedule(); got.Keys != 210 {
 			t.Errorf("%+v", got)
 		}
@@ -321,10 +322,10 @@ func TestAStoreThatFailsLosesNothingOfTheSchedule(t *testing.T) {
 // A write that was given up may be carried out later, and must not undo one that
 // came after it.
 func TestAWriteThatComesLateLosesNoKey(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
 		disk := &fickle{Store: memory.New(memory.Config{})}
-		first := w.node(waymark.Config{Store: disk})
-		pass(time.Second)
+		first := w.Node(waymark.Config{Store: disk})
+		testkit.Pass(time.Second)
 		disk.stuck.Store(true)
 		if first.StartProviding(false, contents(0, 600)...) == nil {
 			t.Error("a schedule that could not be kept is said to be")
@@ -333,10 +334,10 @@ func TestAWriteThatComesLateLosesNoKey(t *testing.T) {
 		if first.StartProviding(false, contents(600, 2000)...) == nil {
 			t.Error("a part that is still being written is said to be kept")
 		}
-		pass(2 * time.Hour) // the disk wakes up
-		w.check(first.Close())
-		second := w.node(waymark.Config{Store: disk})
-		pass(time.Second)
+		testkit.Pass(2 * time.Hour) // the disk wakes up
+		w.Check(first.Close())
+		second := w.Node(waymark.Config{Store: disk})
+		testkit.Pass(time.Second)
 		if got := second.Schedule(); got.Keys != 2000 {
 			t.Errorf("%+v", got)
 		}
@@ -344,10 +345,10 @@ func TestAWriteThatComesLateLosesNoKey(t *testing.T) {
 }
 
 func TestAStoreThatBlocksHoldsUpNoScheduleForLong(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
 		disk := &fickle{Store: memory.New(memory.Config{})}
 		disk.stuck.Store(true)
-		d := w.node(waymark.Config{Store: disk})
+		d := w.Node(waymark.Config{Store: disk})
 		began := time.Now()
 		err := d.StartProviding(false, contents(0, 10)...)
 		if took := time.Since(began); err == nil || took > 2*params.StoreDeadline {
@@ -357,19 +358,19 @@ func TestAStoreThatBlocksHoldsUpNoScheduleForLong(t *testing.T) {
 		if err := d.Close(); err != nil || time.Since(began) > d.Bound(waymark.OpClose) {
 			t.Errorf("the end: %v after %v", err, time.Since(began))
 		}
-		pass(2 * time.Hour)
+		testkit.Pass(2 * time.Hour)
 	})
 }
 
 func TestAPartOfTheScheduleThatMakesNoSenseIsNone(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
 		kept := memory.New(memory.Config{})
-		first := w.node(waymark.Config{Store: kept})
-		w.check(first.StartProviding(false, contents(0, 500)...))
-		w.check(first.Close())
-		w.check(kept.PutBlob(t.Context(), "provide-schedule-00", []byte("nonsense")))
-		second := w.node(waymark.Config{Store: kept})
-		pass(time.Second)
+		first := w.Node(waymark.Config{Store: kept})
+		w.Check(first.StartProviding(false, contents(0, 500)...))
+		w.Check(first.Close())
+		w.Check(kept.PutBlob(t.Context(), "provide-schedule-00", []byte("nonsense")))
+		second := w.Node(waymark.Config{Store: kept})
+		testkit.Pass(time.Second)
 		if got := second.Schedule(); got.Keys < 480 || got.Keys == 500 {
 			t.Errorf("%+v", got)
 		}
@@ -379,13 +380,13 @@ func TestAPartOfTheScheduleThatMakesNoSenseIsNone(t *testing.T) {
 // Many keys are announced with less lookups than there are keys, and the result
 // is honest.
 func TestManyKeysAreProvidedByRegions(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
 		s := newShelves(w, 40)
-		d := w.node(waymark.Config{Mode: waymark.ModeClient, Seeds: seedsAt(t, s.servers[0])})
-		w.check(d.WaitReady(t.Context()))
+		d := w.Node(waymark.Config{Mode: waymark.ModeClient, Seeds: seedsAt(t, s.servers[0])})
+		w.Check(d.WaitReady(t.Context()))
 		facts := d.Facts(t.Context())
 		keys, began := contents(0, 300), time.Now()
-		w.check(d.ProvideMany(t.Context(), append(keys, keys[0])))
+		w.Check(d.ProvideMany(t.Context(), append(keys, keys[0])))
 		took, lookups := time.Since(began), 0
 		for len(facts) > 0 {
 			if f, is := (<-facts).(engine.OpStarted); is && f.Kind == engine.KindLookup {
@@ -407,7 +408,7 @@ func TestManyKeysAreProvidedByRegions(t *testing.T) {
 			t.Errorf("cancelled: %v", err)
 		}
 		for _, server := range s.servers {
-			w.check(w.wire.BlackHole(server.Host().Addrs()[0]))
+			w.Check(w.Wire.BlackHole(server.Host().Addrs()[0]))
 			for _, c := range server.Host().Network().Conns() {
 				c.Close()
 			}
@@ -415,7 +416,7 @@ func TestManyKeysAreProvidedByRegions(t *testing.T) {
 		if err := d.ProvideMany(t.Context(), keys); err == nil {
 			t.Error("nobody is there, and all is well")
 		}
-		w.check(d.Close())
+		w.Check(d.Close())
 		if err := d.ProvideMany(t.Context(), keys); !errors.Is(err, waymark.ErrClosed) {
 			t.Errorf("a closed node: %v", err)
 		}

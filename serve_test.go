@@ -16,14 +16,15 @@ import (
 	"github.com/waymark-dht/waymark/core/params"
 	"github.com/waymark-dht/waymark/core/record"
 	"github.com/waymark-dht/waymark/core/wire"
+	"github.com/waymark-dht/waymark/internal/testkit"
 )
 
 // asking opens a stream to a server.
-func asking(w *world, from host.Host, d *waymark.DHT) network.Stream {
+func asking(w *testkit.World, from host.Host, d *waymark.DHT) network.Stream {
 	w.Helper()
-	w.check(from.Connect(w.Context(), addrOf(d.Host())))
+	w.Check(from.Connect(w.Context(), addrOf(d.Host())))
 	s, err := from.NewStream(w.Context(), d.PeerID(), waymark.DefaultProtocol)
-	w.check(err)
+	w.Check(err)
 	return s
 }
 
@@ -40,9 +41,9 @@ func readAnswer(s network.Stream) (wire.Message, error) {
 }
 
 func TestAServerAnswersManyRequestsOnOneStream(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
-		d := w.servers(5)[0]
-		from := w.host()
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		d := w.Servers(5, waymark.Config{})[0]
+		from := w.Host()
 		s := asking(w, from, d)
 		for _, key := range []string{"some key", string(d.PeerID())} {
 			if _, err := s.Write(findNode(key)); err != nil {
@@ -93,9 +94,9 @@ func TestABadRequestIsAnsweredByAReset(t *testing.T) {
 		"only begun":      {40},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T, w *world) {
-				d := w.servers(1)[0]
-				s := asking(w, w.host(), d)
+			testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+				d := w.Servers(1, waymark.Config{})[0]
+				s := asking(w, w.Host(), d)
 				if _, err := s.Write(request); err != nil {
 					t.Fatal(err)
 				}
@@ -114,9 +115,9 @@ func TestABadRequestIsAnsweredByAReset(t *testing.T) {
 }
 
 func TestOnePeerGetsOnlySoManyStreams(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
-		d := w.servers(1)[0]
-		from := w.host()
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		d := w.Servers(1, waymark.Config{})[0]
+		from := w.Host()
 		for range params.StreamsPerPeer {
 			s := asking(w, from, d)
 			s.Write(findNode("key"))
@@ -127,7 +128,7 @@ func TestOnePeerGetsOnlySoManyStreams(t *testing.T) {
 		if _, err := readAnswer(over); !errors.Is(err, network.ErrReset) {
 			t.Errorf("one stream too many: %v", err)
 		}
-		other := asking(w, w.host(), d)
+		other := asking(w, w.Host(), d)
 		other.Write(findNode("key"))
 		if _, err := readAnswer(other); err != nil {
 			t.Errorf("somebody else: %v", err)
@@ -139,11 +140,11 @@ func TestOnePeerGetsOnlySoManyStreams(t *testing.T) {
 }
 
 func TestANodeServesOnceItIsReachable(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
-		h := w.host()
-		d := w.nodeOn(h, waymark.Config{})
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		h := w.Host()
+		d := w.NodeOn(h, waymark.Config{})
 		tell, err := h.EventBus().Emitter(new(event.EvtLocalReachabilityChanged))
-		w.check(err)
+		w.Check(err)
 		defer tell.Close()
 		for _, c := range []struct {
 			is   network.Reachability
@@ -153,13 +154,13 @@ func TestANodeServesOnceItIsReachable(t *testing.T) {
 			{network.ReachabilityPrivate, waymark.ModeClient},
 			{network.ReachabilityPublic, waymark.ModeServer},
 		} {
-			w.check(tell.Emit(event.EvtLocalReachabilityChanged{Reachability: c.is}))
+			w.Check(tell.Emit(event.EvtLocalReachabilityChanged{Reachability: c.is}))
 			synctest.Wait()
 			if got := d.Mode(); got != c.want {
 				t.Errorf("reachability %v: %v", c.is, got)
 			}
-			from := w.host()
-			w.check(from.Connect(t.Context(), addrOf(h)))
+			from := w.Host()
+			w.Check(from.Connect(t.Context(), addrOf(h)))
 			_, err := from.NewStream(t.Context(), h.ID(), waymark.DefaultProtocol)
 			if (err == nil) != (c.want == waymark.ModeServer) {
 				t.Errorf("reachability %v: a stream ended in %v", c.is, err)
@@ -171,21 +172,21 @@ func TestANodeServesOnceItIsReachable(t *testing.T) {
 // TestAStreamThatWasPutAwayIsNoFailure: others reset streams that were idle
 // for a while; that says nothing about the peer.
 func TestAStreamThatWasPutAwayIsNoFailure(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
 		answered := 0
-		h := w.peer(func(s network.Stream) { // one answer per stream, then a reset
+		h := w.Peer(func(s network.Stream) { // one answer per stream, then a reset
 			readSome(s)
 			answered++
 			s.Write(wire.AppendFrame(nil, &wire.Message{Type: wire.FindNode}))
 			time.AfterFunc(time.Second, func() { s.Reset() })
 		})
-		d := w.node(waymark.Config{Mode: waymark.ModeClient})
+		d := w.Node(waymark.Config{Mode: waymark.ModeClient})
 		knows(d, h)
 		for i := range 3 {
 			if _, err := d.Ping(t.Context(), h.ID()); err != nil {
 				t.Errorf("ping %d: %v", i, err)
 			}
-			pass(2 * time.Second)
+			testkit.Pass(2 * time.Second)
 		}
 		if answered < 3 {
 			t.Errorf("%d streams were opened; the story wants three", answered)

@@ -13,17 +13,18 @@ import (
 
 	"github.com/waymark-dht/waymark"
 	"github.com/waymark-dht/waymark/core/params"
+	"github.com/waymark-dht/waymark/internal/testkit"
 	"github.com/waymark-dht/waymark/store/memory"
 )
 
 // What the owner says of peers, keys and ages.
 
 func TestWhomTheOwnerDoesNotWantIsNeitherAskedNorInTheTable(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
-		servers := w.servers(12)
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		servers := w.Servers(12, waymark.Config{})
 		banned, shy := servers[3].PeerID(), servers[4].PeerID()
 		facts := make(map[peer.ID]int)
-		d := w.node(waymark.Config{Seeds: seedsAt(t, servers[0]), Approve: waymark.Approve{
+		d := w.Node(waymark.Config{Seeds: seedsAt(t, servers[0]), Approve: waymark.Approve{
 			Query: func(p peer.AddrInfo) bool { return p.ID != banned },
 			Admit: func(p peer.AddrInfo) bool { return p.ID != shy },
 		}})
@@ -39,14 +40,14 @@ func TestWhomTheOwnerDoesNotWantIsNeitherAskedNorInTheTable(t *testing.T) {
 			}
 		}()
 		_, err := d.RunBootstrap(t.Context())
-		w.check(err)
+		w.Check(err)
 		for i := range 5 {
 			got, err := d.GetClosestPeers(ctx, keyOf(i))
 			if err != nil || len(got) != 11 {
 				t.Errorf("%d peers, %v", len(got), err)
 			}
 		}
-		pass(time.Second)
+		testkit.Pass(time.Second)
 		cancel()
 		<-read
 		if facts[banned] > 0 || facts[shy] == 0 {
@@ -63,13 +64,13 @@ func TestWhomTheOwnerDoesNotWantIsNeitherAskedNorInTheTable(t *testing.T) {
 }
 
 func TestAValidatorForEveryOtherKey(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
 		all := map[string]waymark.Validator{"": sequence{}}
-		s := w.node(waymark.Config{Mode: waymark.ModeServer, Validators: all})
-		d := w.node(waymark.Config{Validators: all})
-		w.check(d.Admit(addrOf(s.Host())))
+		s := w.Node(waymark.Config{Mode: waymark.ModeServer, Validators: all})
+		d := w.Node(waymark.Config{Validators: all})
+		w.Check(d.Admit(addrOf(s.Host())))
 		for _, key := range []string{"bare", "/w/a", "/v"} {
-			w.check(d.PutValue(t.Context(), key, []byte("1:one")))
+			w.Check(d.PutValue(t.Context(), key, []byte("1:one")))
 			if v, err := d.GetValue(t.Context(), key); err != nil || string(v) != "1:one" {
 				t.Errorf("%s: %q, %v", key, v, err)
 			}
@@ -84,14 +85,14 @@ func TestAValidatorForEveryOtherKey(t *testing.T) {
 }
 
 func TestAValueIsServedAsLongAsItsOwnerSays(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
-		d := w.node(waymark.Config{Validators: withSequence, ValueAge: time.Hour})
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		d := w.Node(waymark.Config{Validators: withSequence, ValueAge: time.Hour})
 		_ = d.PutValue(t.Context(), "/v/a", []byte("1:one"), routing.Offline)
-		pass(59 * time.Minute)
+		testkit.Pass(59 * time.Minute)
 		if v, err := d.GetValue(t.Context(), "/v/a", routing.Offline); err != nil || string(v) != "1:one" {
 			t.Errorf("within its time: %q, %v", v, err)
 		}
-		pass(2 * time.Minute)
+		testkit.Pass(2 * time.Minute)
 		if v, err := d.GetValue(t.Context(), "/v/a", routing.Offline); !errors.Is(err, waymark.ErrNotFound) {
 			t.Errorf("after it: %q, %v", v, err)
 		}
@@ -101,7 +102,7 @@ func TestAValueIsServedAsLongAsItsOwnerSays(t *testing.T) {
 // The traps of go-libp2p's routing interfaces.
 
 func TestASearchForNothingIsNoError(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
 		_, client := town(w, 25)
 		out, err := client.SearchValue(t.Context(), "/v/none")
 		if err != nil {
@@ -121,16 +122,16 @@ func TestASearchForNothingIsNoError(t *testing.T) {
 // anything, with a context that never ends; that nothing outlives the story
 // shows that they have ended.
 func TestAnAbandonedSearchEndsByItself(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
 		servers, client := town(w, 25)
 		for i := range 5 {
-			w.check(servers[i].Provide(t.Context(), contentID("content"), true))
+			w.Check(servers[i].Provide(t.Context(), contentID("content"), true))
 		}
-		w.check(servers[0].PutValue(t.Context(), "/v/a", []byte("1:one")))
+		w.Check(servers[0].PutValue(t.Context(), "/v/a", []byte("1:one")))
 		found := client.FindProvidersAsync(context.Background(), contentID("content"), 0)
 		_, err := client.SearchValue(context.Background(), "/v/a", waymark.Quorum(0))
-		w.check(err)
-		pass(client.Bound(waymark.OpFindProviders))
+		w.Check(err)
+		testkit.Pass(client.Bound(waymark.OpFindProviders))
 		if open := client.Open(); len(open) != 0 || client.Overdue() != 0 {
 			t.Errorf("still open: %+v", open)
 		}
@@ -145,9 +146,9 @@ func TestAnAbandonedSearchEndsByItself(t *testing.T) {
 }
 
 func TestAProviderThatIsNotAnnouncedIsKnownHereAlone(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
 		servers, client := town(w, 25)
-		w.check(servers[0].Provide(t.Context(), contentID("mine"), false))
+		w.Check(servers[0].Provide(t.Context(), contentID("mine"), false))
 		knows := 0
 		for _, s := range append(servers, client) {
 			ctx, cancel := context.WithCancel(t.Context())
@@ -158,7 +159,7 @@ func TestAProviderThatIsNotAnnouncedIsKnownHereAlone(t *testing.T) {
 		}
 		// Everybody finds it, for all ask the one server that knows. Nobody else
 		// stores it: with that server gone it is gone.
-		w.check(servers[0].Close())
+		w.Check(servers[0].Close())
 		if found, err := client.FindProviders(t.Context(), contentID("mine")); err == nil {
 			t.Errorf("without its provider: %v", found)
 		}
@@ -169,13 +170,13 @@ func TestAProviderThatIsNotAnnouncedIsKnownHereAlone(t *testing.T) {
 }
 
 func TestBootstrapReturnsAtOnce(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
-		d := w.node(waymark.Config{})
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		d := w.Node(waymark.Config{})
 		for range 25 {
-			w.check(d.Admit(addrOf(w.peer(silent))))
+			w.Check(d.Admit(addrOf(w.Peer(testkit.Silent))))
 		}
 		began := time.Now()
-		w.check(d.Bootstrap(t.Context()))
+		w.Check(d.Bootstrap(t.Context()))
 		if took := time.Since(began); took > 0 {
 			t.Errorf("it took %v", took)
 		}
@@ -188,9 +189,9 @@ func TestBootstrapReturnsAtOnce(t *testing.T) {
 }
 
 func TestARefreshSendsOneResultAndCloses(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
-		servers := w.servers(25)
-		d := w.node(waymark.Config{Seeds: seedsAt(t, servers[0])})
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		servers := w.Servers(25, waymark.Config{})
+		d := w.Node(waymark.Config{Seeds: seedsAt(t, servers[0])})
 		for name, refresh := range map[string]func() <-chan error{"refresh": d.RefreshRoutingTable, "forced": d.ForceRefresh} {
 			done := refresh()
 			if err, open := <-done; err != nil || !open {
@@ -203,7 +204,7 @@ func TestARefreshSendsOneResultAndCloses(t *testing.T) {
 		if n, err := d.NetworkSize(); err != nil || n < 5 || n > 100 {
 			t.Errorf("a network of 25 has the size %d, %v", n, err)
 		}
-		lonely := w.node(waymark.Config{})
+		lonely := w.Node(waymark.Config{})
 		if err := <-lonely.RefreshRoutingTable(); !errors.Is(err, waymark.ErrNoPeers) {
 			t.Errorf("without anybody: %v", err)
 		}
@@ -215,10 +216,10 @@ func TestARefreshSendsOneResultAndCloses(t *testing.T) {
 
 // TestQueryEventsSayWhatThoseOfOthersSay: Kubo prints them.
 func TestQueryEventsSayWhatThoseOfOthersSay(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
 		_, client := town(w, 25)
 		for range 20 {
-			w.check(client.Admit(addrOf(w.peer(func(s network.Stream) { s.Reset() }))))
+			w.Check(client.Admit(addrOf(w.Peer(func(s network.Stream) { s.Reset() }))))
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		ctx, events := routing.RegisterForQueryEvents(ctx)
@@ -232,8 +233,8 @@ func TestQueryEventsSayWhatThoseOfOthersSay(t *testing.T) {
 				}
 			}
 		}()
-		w.check(client.PutValue(ctx, "/v/a", []byte("1:one")))
-		pass(params.CancelGrace)
+		w.Check(client.PutValue(ctx, "/v/a", []byte("1:one")))
+		testkit.Pass(params.CancelGrace)
 		cancel()
 		<-read
 		for _, kind := range []routing.QueryEventType{
@@ -247,13 +248,13 @@ func TestQueryEventsSayWhatThoseOfOthersSay(t *testing.T) {
 }
 
 func TestACancelledGetSaysThatItWasCancelled(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
 		servers, _ := town(w, 12)
-		w.check(servers[0].PutValue(t.Context(), "/v/a", []byte("1:one")))
-		d := w.node(waymark.Config{Validators: withSequence})
-		w.check(d.Admit(addrOf(servers[0].Host())))
+		w.Check(servers[0].PutValue(t.Context(), "/v/a", []byte("1:one")))
+		d := w.Node(waymark.Config{Validators: withSequence})
+		w.Check(d.Admit(addrOf(servers[0].Host())))
 		for range 25 {
-			w.check(d.Admit(addrOf(w.peer(silent))))
+			w.Check(d.Admit(addrOf(w.Peer(testkit.Silent))))
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, cancel)
@@ -268,10 +269,10 @@ func TestACancelledGetSaysThatItWasCancelled(t *testing.T) {
 // a validator and a store of their own; bootstrap, find the peers closest to a
 // key, and ask those for something that is no business of the DHT.
 func TestAnApplicationHasANetworkOfItsOwn(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
 		const kad, pieces = "/subspace/kad/0.1.0", "/subspace/pieces/0.1.0"
 		own := func(mode waymark.Mode, seeds ...*waymark.DHT) *waymark.DHT {
-			return w.node(waymark.Config{
+			return w.Node(waymark.Config{
 				Protocol: kad, Mode: mode, Validators: withSequence, Seeds: seedsAt(t, seeds...),
 				Paths: 3, Store: memory.New(memory.Config{}),
 			})
@@ -287,25 +288,25 @@ func TestAnApplicationHasANetworkOfItsOwn(t *testing.T) {
 			})
 			_, err := s.RunBootstrap(t.Context())
 			if s != servers[0] {
-				w.check(err)
+				w.Check(err)
 			}
 		}
 		d := own(waymark.ModeClient, servers[0])
 		_, err := d.RunBootstrap(t.Context())
-		w.check(err)
+		w.Check(err)
 		closest, err := d.Lookup(t.Context(), "piece 7")
 		if err != nil || len(closest.Peers) != len(servers) || closest.Elapsed > closest.Bound {
 			t.Fatalf("%d peers, %v", len(closest.Peers), err)
 		}
 		for _, p := range closest.Peers {
-			w.check(d.Host().Connect(t.Context(), p))
+			w.Check(d.Host().Connect(t.Context(), p))
 			st, err := d.Host().NewStream(t.Context(), p.ID, pieces)
-			w.check(err)
+			w.Check(err)
 			if got, err := io.ReadAll(st); err != nil || string(got) != string(p.ID) {
 				t.Errorf("%v answered %q, %v", p.ID, got, err)
 			}
 		}
-		w.check(d.PutValue(t.Context(), "/v/a", []byte("1:one")))
+		w.Check(d.PutValue(t.Context(), "/v/a", []byte("1:one")))
 		for _, proto := range servers[0].Host().Mux().Protocols() {
 			if proto == waymark.DefaultProtocol {
 				t.Error("it serves the public network")

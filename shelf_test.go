@@ -16,6 +16,7 @@ import (
 	"github.com/waymark-dht/waymark/core/mono"
 	"github.com/waymark-dht/waymark/core/params"
 	"github.com/waymark-dht/waymark/core/record"
+	"github.com/waymark-dht/waymark/internal/testkit"
 	"github.com/waymark-dht/waymark/store"
 	"github.com/waymark-dht/waymark/store/memory"
 )
@@ -28,7 +29,7 @@ type hesitant struct {
 
 func (h *hesitant) PutValue(ctx context.Context, r record.Record, expires mono.Wall) error {
 	if string(r.Value) == h.over {
-		pass(time.Second)
+		testkit.Pass(time.Second)
 	}
 	return h.Store.PutValue(ctx, r, expires)
 }
@@ -36,8 +37,8 @@ func (h *hesitant) PutValue(ctx context.Context, r record.Record, expires mono.W
 // TestOfTwoValuesThatComeAtOnceTheBetterStays, whichever of them is written last.
 func TestOfTwoValuesThatComeAtOnceTheBetterStays(t *testing.T) {
 	for _, slow := range []string{"1:old", "2:new"} {
-		inBubble(t, func(t *testing.T, w *world) {
-			d := w.node(waymark.Config{Validators: withSequence, Store: &hesitant{memory.New(memory.Config{}), slow}})
+		testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+			d := w.Node(waymark.Config{Validators: withSequence, Store: &hesitant{memory.New(memory.Config{}), slow}})
 			var both sync.WaitGroup
 			put := func(value string) {
 				both.Go(func() {
@@ -71,12 +72,12 @@ func (stuckRules) Select(string, [][]byte) (int, error) { return 0, stuck() }
 // TestAValidatorThatDoesNotReturnHoldsUpNobody: neither who puts nor who gets
 // nor who closes.
 func TestAValidatorThatDoesNotReturnHoldsUpNobody(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
 		kept := memory.New(memory.Config{})
 		old := record.Record{Key: []byte("/v/a"), Value: []byte("1:one"), From: "somebody"}
 		old.Arrive(mono.WallOf(time.Now().Add(-params.ReplicateEvery)), nil)
-		w.check(kept.PutValue(t.Context(), old, old.Ends()))
-		d := w.node(waymark.Config{Mode: waymark.ModeServer, Store: kept, Validators: map[string]waymark.Validator{"v": stuckRules{}}})
+		w.Check(kept.PutValue(t.Context(), old, old.Ends()))
+		d := w.Node(waymark.Config{Mode: waymark.ModeServer, Store: kept, Validators: map[string]waymark.Validator{"v": stuckRules{}}})
 		began := time.Now()
 		if err := d.PutValue(t.Context(), "/v/b", []byte("1:one")); err == nil || time.Since(began) > params.StoreDeadline {
 			t.Errorf("put: %v after %v", err, time.Since(began))
@@ -85,12 +86,12 @@ func TestAValidatorThatDoesNotReturnHoldsUpNobody(t *testing.T) {
 		if _, err := d.GetValue(t.Context(), "/v/a"); err == nil || time.Since(began) > params.StoreDeadline {
 			t.Errorf("get: %v after %v", err, time.Since(began))
 		}
-		pass(params.ReplicateEvery - time.Minute) // somewhere here it is to be stored again
+		testkit.Pass(params.ReplicateEvery - time.Minute) // somewhere here it is to be stored again
 		began = time.Now()
 		if err := d.Close(); err != nil || time.Since(began) > d.Bound(waymark.OpClose) {
 			t.Errorf("close: %v after %v", err, time.Since(began))
 		}
-		pass(2 * time.Hour)
+		testkit.Pass(2 * time.Hour)
 	})
 }
 
@@ -117,13 +118,13 @@ func (c *cutShort) AllValues(ctx context.Context) iter.Seq2[record.Record, error
 // for one that its caller has cancelled.
 func TestAListThatTheEndOfTheNodeCutsShortSaysSo(t *testing.T) {
 	for _, says := range []bool{true, false} {
-		inBubble(t, func(t *testing.T, w *world) {
-			d := w.node(waymark.Config{Store: &cutShort{memory.New(memory.Config{}), says}, ReplicateEvery: -1})
+		testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+			d := w.Node(waymark.Config{Store: &cutShort{memory.New(memory.Config{}), says}, ReplicateEvery: -1})
 			var last error
 			n := 0
 			for _, err := range d.LocalValues(t.Context()) {
 				if n++; n == 1 {
-					w.check(d.Close())
+					w.Check(d.Close())
 					synctest.Wait() // whoever reads the store has noticed
 				}
 				last = err
@@ -157,7 +158,7 @@ func (b *belated) PutBlob(ctx context.Context, name string, data []byte) error {
 	b.begun = true
 	b.mu.Unlock()
 	if first {
-		pass(3*params.SaveEvery + time.Minute)
+		testkit.Pass(3*params.SaveEvery + time.Minute)
 	}
 	var table struct{ Saved time.Time }
 	if err := json.Unmarshal(data, &table); err != nil {
@@ -171,12 +172,12 @@ func (b *belated) PutBlob(ctx context.Context, name string, data []byte) error {
 
 // TestATableThatIsWrittenLateUndoesNoNewerOne.
 func TestATableThatIsWrittenLateUndoesNoNewerOne(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
 		disk := &belated{Store: memory.New(memory.Config{})}
-		d := w.node(waymark.Config{Store: disk})
-		w.check(d.Admit(addrOf(w.host())))
-		pass(6 * params.SaveEvery)
-		w.check(d.Close())
+		d := w.Node(waymark.Config{Store: disk})
+		w.Check(d.Admit(addrOf(w.Host())))
+		testkit.Pass(6 * params.SaveEvery)
+		w.Check(d.Close())
 		disk.mu.Lock()
 		defer disk.mu.Unlock()
 		if len(disk.tables) < 3 {

@@ -16,6 +16,7 @@ import (
 	"github.com/waymark-dht/waymark/core/engine"
 	"github.com/waymark-dht/waymark/core/params"
 	"github.com/waymark-dht/waymark/internal/fault"
+	"github.com/waymark-dht/waymark/internal/testkit"
 )
 
 // TestCloseAndCancelAtEveryStep interrupts a bootstrap after each of its
@@ -23,10 +24,10 @@ import (
 func TestCloseAndCancelAtEveryStep(t *testing.T) {
 	for _, way := range []string{"cancel", "close"} {
 		for step := range 40 {
-			inBubble(t, func(t *testing.T, w *world) {
-				servers := w.servers(4)
-				d := w.node(waymark.Config{Seeds: seedsAt(t, servers[0], servers[1])})
-				w.check(d.Admit(addrOf(w.peer(silent))))
+			testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+				servers := w.Servers(4, waymark.Config{})
+				d := w.Node(waymark.Config{Seeds: seedsAt(t, servers[0], servers[1])})
+				w.Check(d.Admit(addrOf(w.Peer(testkit.Silent))))
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
 				facts := d.Facts(t.Context())
@@ -61,7 +62,7 @@ func TestACutAtEveryStepOfABootstrap(t *testing.T) {
 	var hit contact.Failures
 	for _, mute := range []bool{false, true} {
 		for after := 100; after < 4000; after += 317 { // a prime: every part of a frame
-			inBubble(t, func(t *testing.T, w *world) {
+			testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
 				for f, n := range bootstrapUnderCuts(t, w, after, mute) {
 					hit[f] += n
 				}
@@ -73,16 +74,16 @@ func TestACutAtEveryStepOfABootstrap(t *testing.T) {
 	}
 }
 
-func bootstrapUnderCuts(t *testing.T, w *world, after int, mute bool) contact.Failures {
-	servers := w.servers(6)
-	w.wire.OnLink(func(l *fault.Link) {
+func bootstrapUnderCuts(t *testing.T, w *testkit.World, after int, mute bool) contact.Failures {
+	servers := w.Servers(6, waymark.Config{})
+	w.Wire.OnLink(func(l *fault.Link) {
 		if ip := l.Listener.Addr().As4(); mute && ip[3]%3 > 0 { // two peers of three
 			l.Stall(fault.Down)
 			return
 		}
 		l.CutAfter(fault.Down, after)
 	})
-	d := w.node(waymark.Config{Seeds: seedsAt(t, servers[0], servers[1]), Mode: waymark.ModeClient})
+	d := w.Node(waymark.Config{Seeds: seedsAt(t, servers[0], servers[1]), Mode: waymark.ModeClient})
 	facts := d.Facts(t.Context())
 	began := time.Now()
 	report, err := d.RunBootstrap(t.Context())
@@ -96,8 +97,8 @@ func bootstrapUnderCuts(t *testing.T, w *world, after int, mute bool) contact.Fa
 	if n := endsOf(facts, engine.KindBootstrap); n != 1 {
 		t.Errorf("cut after %d bytes (mute %v): %d bootstraps have ended", after, mute, n)
 	}
-	w.wire.OnLink(func(*fault.Link) {})
-	w.wire.CutAll()
+	w.Wire.OnLink(func(*fault.Link) {})
+	w.Wire.CutAll()
 	comesBack(t, d)
 	return report.Stats.Failures
 }
@@ -121,15 +122,15 @@ func endsOf(facts <-chan waymark.Fact, kind engine.Kind) (n int) {
 func TestCloseAndCancelAmidAThousandOperations(t *testing.T) {
 	for _, way := range []string{"cancel", "close"} {
 		for _, at := range []time.Duration{0, time.Millisecond, 300 * time.Millisecond, 3 * time.Second} {
-			inBubble(t, func(t *testing.T, w *world) { amidAThousand(t, w, way, at) })
+			testkit.InBubble(t, func(t *testing.T, w *testkit.World) { amidAThousand(t, w, way, at) })
 		}
 	}
 }
 
-func amidAThousand(t *testing.T, w *world, way string, at time.Duration) {
-	d := w.node(waymark.Config{})
+func amidAThousand(t *testing.T, w *testkit.World, way string, at time.Duration) {
+	d := w.Node(waymark.Config{})
 	for range 12 {
-		w.check(d.Admit(addrOf(w.peer(silent))))
+		w.Check(d.Admit(addrOf(w.Peer(testkit.Silent))))
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -149,7 +150,7 @@ func amidAThousand(t *testing.T, w *world, way string, at time.Duration) {
 			}
 		})
 	}
-	pass(at)
+	testkit.Pass(at)
 	cut := time.Now()
 	if way == "cancel" {
 		cancel()

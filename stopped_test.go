@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/waymark-dht/waymark/core/params"
+	"github.com/waymark-dht/waymark/internal/testkit"
 )
 
 // TestTheWayBackOfAStoppedProcess stops a node's process as a shell's ^Z does.
@@ -35,7 +36,7 @@ func TestTheWayBackOfAStoppedProcess(t *testing.T) {
 			if err := c.Process.Signal(syscall.SIGSTOP); err != nil {
 				t.Fatal(err)
 			}
-			pass(lasts)
+			testkit.Pass(lasts)
 			ended := time.Now()
 			if err := c.Process.Signal(syscall.SIGCONT); err != nil {
 				t.Fatal(err)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/waymark-dht/waymark"
 	"github.com/waymark-dht/waymark/core/params"
+	"github.com/waymark-dht/waymark/internal/testkit"
 )
 
 // manager is a connection manager that notes what it is told, and may be stuck.
@@ -70,15 +71,15 @@ type managedHost struct {
 
 func (h *managedHost) ConnManager() connmgr.ConnManager { return h.manager }
 
-func (w *world) managed(m *manager, cfg waymark.Config) *waymark.DHT {
-	return w.nodeOn(&managedHost{w.host(), m}, cfg)
+func managed(w *testkit.World, m *manager, cfg waymark.Config) *waymark.DHT {
+	return w.NodeOn(&managedHost{w.Host(), m}, cfg)
 }
 
 func TestTheConnectionManagerKnowsWhomTheTableHolds(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
-		servers := w.servers(params.K + 10)
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		servers := w.Servers(params.K+10, waymark.Config{})
 		m := newManager()
-		d := w.managed(m, waymark.Config{Seeds: seedsAt(t, servers[0])})
+		d := managed(w, m, waymark.Config{Seeds: seedsAt(t, servers[0])})
 		if _, err := d.RunBootstrap(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -91,7 +92,7 @@ func TestTheConnectionManagerKnowsWhomTheTableHolds(t *testing.T) {
 		gone := near[0]
 		for _, s := range servers {
 			if s.PeerID() == gone {
-				w.check(s.Close()) // it withdraws the protocol
+				w.Check(s.Close()) // it withdraws the protocol
 			}
 		}
 		synctest.Wait()
@@ -99,7 +100,7 @@ func TestTheConnectionManagerKnowsWhomTheTableHolds(t *testing.T) {
 		if slices.Contains(tagged, gone) || slices.Contains(protected, gone) || len(protected) != params.K {
 			t.Errorf("one left the table, and is still known; %d are protected", len(protected))
 		}
-		w.check(d.Close())
+		w.Check(d.Close())
 		if tagged, protected := m.told(t); len(tagged)+len(protected) != 0 {
 			t.Errorf("after Close %d are tagged, %d protected", len(tagged), len(protected))
 		}
@@ -107,11 +108,11 @@ func TestTheConnectionManagerKnowsWhomTheTableHolds(t *testing.T) {
 }
 
 func TestAConnectionManagerThatIsStuckHoldsUpNobody(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
-		servers := w.servers(5)
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		servers := w.Servers(5, waymark.Config{})
 		m := newManager()
 		m.stuck = make(chan struct{})
-		d := w.managed(m, waymark.Config{Seeds: seedsAt(t, servers[0])})
+		d := managed(w, m, waymark.Config{Seeds: seedsAt(t, servers[0])})
 		if _, err := d.RunBootstrap(t.Context()); err != nil {
 			t.Fatal(err)
 		}

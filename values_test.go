@@ -22,6 +22,7 @@ import (
 	"github.com/waymark-dht/waymark/core/mono"
 	"github.com/waymark-dht/waymark/core/params"
 	"github.com/waymark-dht/waymark/core/record"
+	"github.com/waymark-dht/waymark/internal/testkit"
 	"github.com/waymark-dht/waymark/store"
 	"github.com/waymark-dht/waymark/store/memory"
 )
@@ -56,14 +57,14 @@ var withSequence = map[string]waymark.Validator{"v": sequence{}}
 
 // town is n servers that know each other and store sequences, and one client
 // that knows them.
-func town(w *world, n int) (servers []*waymark.DHT, client *waymark.DHT) {
+func town(w *testkit.World, n int) (servers []*waymark.DHT, client *waymark.DHT) {
 	for range n {
-		servers = append(servers, w.node(waymark.Config{Mode: waymark.ModeServer, Validators: withSequence}))
+		servers = append(servers, w.Node(waymark.Config{Mode: waymark.ModeServer, Validators: withSequence}))
 	}
 	introduce(w.T, servers)
-	client = w.node(waymark.Config{Mode: waymark.ModeClient, Validators: withSequence})
+	client = w.Node(waymark.Config{Mode: waymark.ModeClient, Validators: withSequence})
 	for _, s := range servers {
-		w.check(client.Admit(addrOf(s.Host())))
+		w.Check(client.Admit(addrOf(s.Host())))
 	}
 	synctest.Wait() // each takes note of the others
 	return servers, client
@@ -78,7 +79,7 @@ func contentID(text string) cid.Cid {
 }
 
 func TestAValueIsPutAndFound(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
 		servers, client := town(w, 25)
 		s, err := servers[0].Put(t.Context(), "/v/a", []byte("1:one"))
 		if err != nil || len(s.Peers) != params.K || len(s.Refused) != 0 || s.Elapsed > s.Bound {
@@ -95,10 +96,10 @@ func TestAValueIsPutAndFound(t *testing.T) {
 }
 
 func TestABetterValueReplacesAWorseAndNotTheOtherWayRound(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
 		servers, client := town(w, 25)
-		w.check(servers[0].PutValue(t.Context(), "/v/a", []byte("1:one")))
-		w.check(servers[1].PutValue(t.Context(), "/v/a", []byte("2:two")))
+		w.Check(servers[0].PutValue(t.Context(), "/v/a", []byte("1:one")))
+		w.Check(servers[1].PutValue(t.Context(), "/v/a", []byte("2:two")))
 		if err := servers[1].PutValue(t.Context(), "/v/a", []byte("1:one")); !errors.Is(err, waymark.ErrOlder) {
 			t.Errorf("where a better one is known: %v", err)
 		}
@@ -113,13 +114,13 @@ func TestABetterValueReplacesAWorseAndNotTheOtherWayRound(t *testing.T) {
 }
 
 func TestASearchStreamsWhatIsBetterAndCorrectsWhatIsWorse(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
 		servers, client := town(w, 25)
-		w.check(servers[0].PutValue(t.Context(), "/v/a", []byte("1:one")))
+		w.Check(servers[0].PutValue(t.Context(), "/v/a", []byte("1:one")))
 		_, err := servers[3].PutTo(t.Context(), "/v/a", []byte("5:five"), addrsOf(servers[4:9]...))
-		w.check(err)
+		w.Check(err)
 		got, err := client.SearchValue(t.Context(), "/v/a", waymark.Quorum(0))
-		w.check(err)
+		w.Check(err)
 		last := ""
 		for v := range got {
 			last = string(v)
@@ -127,7 +128,7 @@ func TestASearchStreamsWhatIsBetterAndCorrectsWhatIsWorse(t *testing.T) {
 		if last != "5:five" {
 			t.Fatalf("the best was %q", last)
 		}
-		pass(time.Second) // the correction
+		testkit.Pass(time.Second) // the correction
 		have := 0
 		for _, s := range servers {
 			if v, err := s.GetValue(t.Context(), "/v/a", routing.Offline); err == nil && string(v) == "5:five" {
@@ -141,8 +142,8 @@ func TestASearchStreamsWhatIsBetterAndCorrectsWhatIsWorse(t *testing.T) {
 }
 
 func TestBadValuesAreRefusedBeforeAnythingIsSent(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
-		d := w.node(waymark.Config{Validators: withSequence})
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		d := w.Node(waymark.Config{Validators: withSequence})
 		for _, c := range []struct {
 			key, value string
 			want       error
@@ -166,7 +167,7 @@ func TestBadValuesAreRefusedBeforeAnythingIsSent(t *testing.T) {
 }
 
 func TestProvidersAreAnnouncedAndFound(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
 		servers, client := town(w, 25)
 		for i := range 3 {
 			s, err := servers[i].Announce(t.Context(), contentID("content").Hash())
@@ -193,7 +194,7 @@ func TestProvidersAreAnnouncedAndFound(t *testing.T) {
 		if _, err := client.FindProviders(t.Context(), contentID("nothing")); !errors.Is(err, waymark.ErrNotFound) {
 			t.Errorf("of nothing: %v", err)
 		}
-		w.check(servers[5].Provide(t.Context(), contentID("mine"), false))
+		w.Check(servers[5].Provide(t.Context(), contentID("mine"), false))
 		if found, err := servers[5].FindProviders(t.Context(), contentID("mine")); err != nil || len(found) != 1 {
 			t.Errorf("at the provider itself: %v, %v", found, err)
 		}
@@ -216,10 +217,10 @@ func TestWhereEverybodyIsDeadEveryVerbFailsInTime(t *testing.T) {
 		},
 	}
 	for name, verb := range verbs {
-		inBubble(t, func(t *testing.T, w *world) {
-			d := w.node(waymark.Config{Validators: withSequence})
+		testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+			d := w.Node(waymark.Config{Validators: withSequence})
 			for range 25 {
-				w.check(d.Admit(addrOf(w.peer(silent))))
+				w.Check(d.Admit(addrOf(w.Peer(testkit.Silent))))
 			}
 			began := time.Now()
 			err := verb(t.Context(), d)
@@ -231,10 +232,10 @@ func TestWhereEverybodyIsDeadEveryVerbFailsInTime(t *testing.T) {
 }
 
 func TestFindProvidersAsyncReturnsAtOnceAndClosesOnCancel(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
-		d := w.node(waymark.Config{})
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		d := w.Node(waymark.Config{})
 		for range 25 {
-			w.check(d.Admit(addrOf(w.peer(silent))))
+			w.Check(d.Admit(addrOf(w.Peer(testkit.Silent))))
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		began := time.Now()
@@ -261,15 +262,15 @@ func (lastWins) Select(_ string, values [][]byte) (int, error) { return len(valu
 // TestTheSameValueMayBePutAgain whatever its validator makes of two equals: who
 // puts a value again keeps it from being forgotten.
 func TestTheSameValueMayBePutAgain(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
 		rules := waymark.Config{Validators: map[string]waymark.Validator{"v": lastWins{}}, Mode: waymark.ModeServer}
-		d, other := w.node(rules), w.node(rules)
-		w.check(d.Admit(peer.AddrInfo{ID: other.PeerID(), Addrs: other.Host().Addrs()}))
+		d, other := w.Node(rules), w.Node(rules)
+		w.Check(d.Admit(peer.AddrInfo{ID: other.PeerID(), Addrs: other.Host().Addrs()}))
 		for range 2 {
 			if err := d.PutValue(t.Context(), "/v/a", []byte("x")); err != nil {
 				t.Error(err)
 			}
-			pass(time.Hour)
+			testkit.Pass(time.Hour)
 		}
 		if err := d.PutValue(t.Context(), "/v/a", []byte("y")); !errors.Is(err, waymark.ErrOlder) {
 			t.Errorf("another one: %v", err)
@@ -280,14 +281,14 @@ func TestTheSameValueMayBePutAgain(t *testing.T) {
 // TestASearchTellsOfNoMoreThanItsLimit, so that who has room for so many is
 // never waited for.
 func TestASearchTellsOfNoMoreThanItsLimit(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
 		many := memory.New(memory.Config{})
 		key := contentID("content").Hash()
 		for i := range params.MaxProvidersFound + 10 {
 			id := peer.ID(contentID(fmt.Sprint(i)).Hash())
-			w.check(many.AddProvider(t.Context(), record.Provider{Key: key, Peer: contact.New(contact.ID(id))}, math.MaxInt64))
+			w.Check(many.AddProvider(t.Context(), record.Provider{Key: key, Peer: contact.New(contact.ID(id))}, math.MaxInt64))
 		}
-		d, n := w.node(waymark.Config{Store: many}), 0
+		d, n := w.Node(waymark.Config{Store: many}), 0
 		o, err := d.SearchProviders(t.Context(), contentID("content"), 5*params.MaxProvidersFound, func(peer.AddrInfo) { n++ })
 		if n != params.MaxProvidersFound || o != engine.Found || err != nil {
 			t.Errorf("%d of them: %v, %v", n, o, err)
@@ -296,15 +297,15 @@ func TestASearchTellsOfNoMoreThanItsLimit(t *testing.T) {
 }
 
 func TestACancelledGetReturnsTheBestUntilThen(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
-		d := w.node(waymark.Config{Validators: withSequence})
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		d := w.Node(waymark.Config{Validators: withSequence})
 		for range 25 {
-			w.check(d.Admit(addrOf(w.peer(silent))))
+			w.Check(d.Admit(addrOf(w.Peer(testkit.Silent))))
 		}
 		_ = d.PutValue(t.Context(), "/v/a", []byte("1:one")) // here alone, as nobody answers
-		pass(time.Minute)
+		testkit.Pass(time.Minute)
 		for range 25 {
-			w.check(d.Admit(addrOf(w.peer(silent))))
+			w.Check(d.Admit(addrOf(w.Peer(testkit.Silent))))
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -317,9 +318,9 @@ func TestACancelledGetReturnsTheBestUntilThen(t *testing.T) {
 
 func TestQueryEventsArePublishedAndASlowReaderHoldsNothingUp(t *testing.T) {
 	for _, reads := range []bool{true, false} {
-		inBubble(t, func(t *testing.T, w *world) {
+		testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
 			servers, client := town(w, 25)
-			w.check(servers[0].PutValue(t.Context(), "/v/a", []byte("1:one")))
+			w.Check(servers[0].PutValue(t.Context(), "/v/a", []byte("1:one")))
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			ctx, events := routing.RegisterForQueryEvents(ctx)
@@ -338,7 +339,7 @@ func TestQueryEventsArePublishedAndASlowReaderHoldsNothingUp(t *testing.T) {
 			if _, err := client.GetValue(ctx, "/v/a", waymark.Quorum(0)); err != nil || time.Since(began) > time.Second {
 				t.Errorf("%v after %v", err, time.Since(began))
 			}
-			pass(params.CancelGrace)
+			testkit.Pass(params.CancelGrace)
 			cancel()
 			<-read
 			if reads && (counts[routing.SendingQuery] < params.K || counts[routing.PeerResponse] < params.K) {
@@ -351,12 +352,12 @@ func TestQueryEventsArePublishedAndASlowReaderHoldsNothingUp(t *testing.T) {
 // TestAStoreThatBlocksBlocksNothingElse: lookups, the status and closing go on
 // while every call into the store waits for an hour.
 func TestAStoreThatBlocksBlocksNothingElse(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
-		slow := w.node(waymark.Config{Mode: waymark.ModeServer, Validators: withSequence, Store: &stuckStore{}})
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		slow := w.Node(waymark.Config{Mode: waymark.ModeServer, Validators: withSequence, Store: &stuckStore{}})
 		servers, client := town(w, 25)
-		w.check(client.Admit(addrOf(slow.Host())))
+		w.Check(client.Admit(addrOf(slow.Host())))
 		for _, s := range servers {
-			w.check(slow.Admit(addrOf(s.Host())))
+			w.Check(slow.Admit(addrOf(s.Host())))
 		}
 		if _, err := client.PutTo(t.Context(), "/v/a", []byte("1:one"), addrsOf(slow)); !errors.Is(err, waymark.ErrNotStored) {
 			t.Errorf("a put on it: %v", err)
@@ -377,14 +378,14 @@ func TestAStoreThatBlocksBlocksNothingElse(t *testing.T) {
 		if err := slow.Close(); err != nil || time.Since(began) > slow.Bound(waymark.OpClose) {
 			t.Errorf("closing: %v after %v", err, time.Since(began))
 		}
-		pass(time.Hour) // the disk wakes up
+		testkit.Pass(time.Hour) // the disk wakes up
 	})
 }
 
 func TestWhatIsNotApprovedIsRefused(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
 		no := errors.New("not here")
-		strict := w.node(waymark.Config{Mode: waymark.ModeServer, Validators: withSequence, Approve: waymark.Approve{
+		strict := w.Node(waymark.Config{Mode: waymark.ModeServer, Validators: withSequence, Approve: waymark.Approve{
 			Record: func(_ peerID, key string, _ []byte) error {
 				if key == "/v/bad" {
 					return no
@@ -393,12 +394,12 @@ func TestWhatIsNotApprovedIsRefused(t *testing.T) {
 			},
 			Provider: func(peerID, []byte) error { return no },
 		}})
-		client := w.node(waymark.Config{Validators: withSequence})
-		w.check(client.Admit(addrOf(strict.Host())))
+		client := w.Node(waymark.Config{Validators: withSequence})
+		w.Check(client.Admit(addrOf(strict.Host())))
 		if err := client.PutValue(t.Context(), "/v/bad", []byte("1:one")); !errors.Is(err, waymark.ErrNotStored) {
 			t.Errorf("a bad key: %v", err)
 		}
-		w.check(client.PutValue(t.Context(), "/v/good", []byte("1:one")))
+		w.Check(client.PutValue(t.Context(), "/v/good", []byte("1:one")))
 		if err := client.Provide(t.Context(), contentID("content"), true); !errors.Is(err, waymark.ErrNotStored) {
 			t.Errorf("a provider: %v", err)
 		}
@@ -406,7 +407,7 @@ func TestWhatIsNotApprovedIsRefused(t *testing.T) {
 }
 
 func TestThePublicKeyOfAPeer(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
 		servers, client := town(w, 3)
 		k, err := client.GetPublicKey(t.Context(), servers[0].PeerID())
 		if err != nil || !servers[0].PeerID().MatchesPublicKey(k) {
@@ -416,13 +417,13 @@ func TestThePublicKeyOfAPeer(t *testing.T) {
 }
 
 func TestManyKeysAreAnnounced(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
 		servers, client := town(w, 25)
 		var keys []multihash.Multihash
 		for i := range 40 {
 			keys = append(keys, contentID(fmt.Sprint(i)).Hash())
 		}
-		w.check(servers[0].ProvideMany(t.Context(), keys))
+		w.Check(servers[0].ProvideMany(t.Context(), keys))
 		for i := range 40 {
 			if found, err := client.FindProviders(t.Context(), contentID(fmt.Sprint(i))); err != nil || len(found) != 1 {
 				t.Errorf("key %d: %v, %v", i, found, err)
@@ -432,7 +433,7 @@ func TestManyKeysAreAnnounced(t *testing.T) {
 }
 
 func TestMoreThanKClosest(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
 		_, client := town(w, 40)
 		r, err := client.GetNClosest(t.Context(), "anything", 30)
 		if err != nil || len(r.Peers) != 30 || r.Outcome != engine.Converged {
@@ -457,7 +458,7 @@ func addrsOf(nodes ...*waymark.DHT) (infos []peer.AddrInfo) {
 type stuckStore struct{ store.Store }
 
 func stuck() error {
-	pass(time.Hour)
+	testkit.Pass(time.Hour)
 	return errors.New("an hour has passed")
 }
 
@@ -476,12 +477,12 @@ func (*stuckStore) ProvidersOf(context.Context, []byte, mono.Wall, int) ([]recor
 // TestAProvideReturnsEarlyAndGoesOn: enough have stored the record when it
 // returns, and all of the closest soon after.
 func TestAProvideReturnsEarlyAndGoesOn(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
 		servers, client := town(w, 25)
 		know := func() (n int) {
 			for _, s := range servers {
 				for p, err := range s.LocalProviders(t.Context()) {
-					w.check(err)
+					w.Check(err)
 					if p.Peer.ID == client.PeerID() {
 						n++
 					}
@@ -489,11 +490,11 @@ func TestAProvideReturnsEarlyAndGoesOn(t *testing.T) {
 			}
 			return n
 		}
-		w.check(client.Provide(t.Context(), contentID("content"), true))
+		w.Check(client.Provide(t.Context(), contentID("content"), true))
 		if n := know(); n < params.EarlyPeers {
 			t.Errorf("%d know of it at the end", n)
 		}
-		pass(params.HardMax)
+		testkit.Pass(params.HardMax)
 		if n := know(); n != params.K {
 			t.Errorf("%d know of it in the end", n)
 		}

@@ -25,6 +25,7 @@ import (
 	"github.com/waymark-dht/waymark/core/engine"
 	"github.com/waymark-dht/waymark/core/params"
 	"github.com/waymark-dht/waymark/internal/fault"
+	"github.com/waymark-dht/waymark/internal/testkit"
 )
 
 var wholeWayBack = flag.Bool("wayback", false, "faults as long as the guarantee has them, over TCP and QUIC: some six minutes")
@@ -259,7 +260,7 @@ func (w *wayBack) seedsDown(lasts time.Duration) (*waymark.DHT, <-chan waymark.F
 	w.down()
 	d := w.fresh(waymark.Config{Seeds: w.seeds()})
 	facts := d.Facts(w.Context())
-	pass(lasts)
+	testkit.Pass(lasts)
 	return d, facts, w.up()
 }
 
@@ -284,7 +285,7 @@ func (w *wayBack) lateDNS(lasts time.Duration) (*waymark.DHT, <-chan waymark.Fac
 	w.began = time.Now()
 	d := w.fresh(waymark.Config{Seeds: []ma.Multiaddr{ma.StringCast("/dnsaddr/seeds.test")}, Resolver: resolver})
 	facts := d.Facts(w.Context())
-	pass(lasts)
+	testkit.Pass(lasts)
 	server.awake.Store(true)
 	return d, facts, time.Now()
 }
@@ -302,17 +303,17 @@ func (w *wayBack) cutInUse(lasts time.Duration) (*waymark.DHT, <-chan waymark.Fa
 func (w *wayBack) use(d *waymark.DHT, lasts time.Duration) {
 	for i := 0; time.Since(w.began) < lasts; i++ {
 		d.Lookup(w.Context(), keyOf(i))
-		pass(time.Second)
+		testkit.Pass(time.Second)
 	}
 }
 
 func (w *wayBack) cutIdle(lasts time.Duration) (*waymark.DHT, <-chan waymark.Fact, time.Time) {
 	d := w.fresh(waymark.Config{Seeds: w.seeds()})
 	w.ready(d)
-	pass(time.Second) // until the buckets are refreshed, and the node is at rest
+	testkit.Pass(time.Second) // until the buckets are refreshed, and the node is at rest
 	facts := d.Facts(w.Context())
 	w.down()
-	pass(lasts)
+	testkit.Pass(lasts)
 	return d, facts, w.up()
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/waymark-dht/waymark/core/contact"
 	"github.com/waymark-dht/waymark/core/engine"
 	"github.com/waymark-dht/waymark/core/params"
+	"github.com/waymark-dht/waymark/internal/testkit"
 )
 
 // deafHost is a host whose dials to some peers ignore their context, as a
@@ -54,11 +55,11 @@ func (n *deafNetwork) DialPeer(ctx context.Context, id peer.ID) (network.Conn, e
 }
 
 func TestATransportThatIgnoresItsContextCostsOnlyItsPeer(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
-		good := w.servers(3)
-		bad := w.host()
-		h := deafen(w.host(), bad.ID())
-		d := w.nodeOn(h, waymark.Config{})
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		good := w.Servers(3, waymark.Config{})
+		bad := w.Host()
+		h := deafen(w.Host(), bad.ID())
+		d := w.NodeOn(h, waymark.Config{})
 		knows(d, bad)
 		facts := d.Facts(t.Context())
 		for i := range params.MaxZombiesPerPeer {
@@ -70,7 +71,7 @@ func TestATransportThatIgnoresItsContextCostsOnlyItsPeer(t *testing.T) {
 				t.Errorf("ping %d: %v (%v) after %v", i, err, end.Failure, time.Since(began))
 			}
 		}
-		pass(2 * params.ZombieGrace)
+		testkit.Pass(2 * params.ZombieGrace)
 		_, err := d.Ping(t.Context(), bad.ID()) // the peer is in quarantine
 		if end := lastFailure(t, facts); err == nil || end.Failure != contact.NotSent {
 			t.Errorf("with %d zombies: %v, %v", params.MaxZombiesPerPeer, err, end.Failure)
@@ -94,15 +95,15 @@ func TestATransportThatIgnoresItsContextCostsOnlyItsPeer(t *testing.T) {
 }
 
 func TestTheLedgerOfZombiesIsBounded(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
 		var ids []peer.ID
 		for range params.MaxCalls {
-			id, err := peer.IDFromPrivateKey(newKey(w))
-			w.check(err)
+			id, err := peer.IDFromPrivateKey(w.Key())
+			w.Check(err)
 			ids = append(ids, id)
 		}
-		h := deafen(w.host(), ids...)
-		d := w.nodeOn(h, waymark.Config{})
+		h := deafen(w.Host(), ids...)
+		d := w.NodeOn(h, waymark.Config{})
 		var pings sync.WaitGroup
 		for range 3 { // more each time than there is room for
 			for _, id := range ids {
@@ -113,7 +114,7 @@ func TestTheLedgerOfZombiesIsBounded(t *testing.T) {
 				})
 			}
 			pings.Wait()
-			pass(2 * params.ZombieGrace)
+			testkit.Pass(2 * params.ZombieGrace)
 			if got := d.Health(); got.Zombies > params.MaxZombies || got.InFlight > params.MaxCalls {
 				t.Errorf("%d zombies among %d calls", got.Zombies, got.InFlight)
 			}
@@ -151,16 +152,16 @@ func (c *jumpingClock) jump(by time.Duration) {
 
 // pinged has a node ping a peer that says nothing, and something happen to its
 // clock meanwhile; it returns how the ping failed once the node has looked up.
-func (w *world) pinged(clock waymark.Clock, meanwhile func()) engine.RequestEnded {
-	mute := w.peer(silent)
-	d := w.node(waymark.Config{Clock: clock})
+func pinged(w *testkit.World, clock waymark.Clock, meanwhile func()) engine.RequestEnded {
+	mute := w.Peer(testkit.Silent)
+	d := w.Node(waymark.Config{Clock: clock})
 	knows(d, mute)
 	facts := d.Facts(w.Context())
 	done := make(chan struct{})
 	go func() { defer close(done); d.Ping(w.Context(), mute.ID()) }()
 	synctest.Wait()
 	meanwhile()
-	w.check(d.Admit(addrOf(mute))) // anything that makes the node look up
+	w.Check(d.Admit(addrOf(mute))) // anything that makes the node look up
 	end := lastFailure(w.T, facts)
 	<-done
 	return end
@@ -168,9 +169,9 @@ func (w *world) pinged(clock waymark.Clock, meanwhile func()) engine.RequestEnde
 
 func TestAfterASleepWhatWasUnderWayBlamesNobody(t *testing.T) {
 	for _, gap := range []time.Duration{time.Hour, -time.Hour} {
-		inBubble(t, func(t *testing.T, w *world) {
+		testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
 			clock := &jumpingClock{start: time.Now()}
-			if end := w.pinged(clock, func() { clock.jump(gap) }); end.Failure != contact.Suspended {
+			if end := pinged(w, clock, func() { clock.jump(gap) }); end.Failure != contact.Suspended {
 				t.Errorf("the clock went by %v: %v", gap, end.Failure)
 			}
 		})
@@ -203,9 +204,9 @@ func (c *stoppedClock) read() time.Time {
 }
 
 func TestAStopAmidATurnIsNoticed(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
 		clock := &stoppedClock{start: time.Now()}
-		end := w.pinged(clock, func() {
+		end := pinged(w, clock, func() {
 			clock.mu.Lock()
 			defer clock.mu.Unlock()
 			clock.stop = params.ClockCheck + params.ClockGap + time.Second
@@ -217,14 +218,14 @@ func TestAStopAmidATurnIsNoticed(t *testing.T) {
 }
 
 func TestFactsSayWhenTheyHappened(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
-		d := w.node(waymark.Config{})
-		s := w.servers(1)[0]
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		d := w.Node(waymark.Config{})
+		s := w.Servers(1, waymark.Config{})[0]
 		knows(d, s.Host())
 		facts := d.Facts(t.Context())
 		began := time.Now()
 		_, err := d.Ping(t.Context(), s.PeerID())
-		w.check(err)
+		w.Check(err)
 		for f := range facts {
 			if start, ok := f.(engine.OpStarted); ok {
 				if got := d.Time(start.At); !got.Equal(began) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ipfs/go-cid"
 	"github.com/libp2p/go-libp2p"
+	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -39,13 +40,22 @@ func InBubble(t *testing.T, story func(*testing.T, *World)) {
 // address of 127.1.0.0/16, besides what the options say.
 func (w *World) Host(opts ...libp2p.Option) host.Host {
 	w.Helper()
-	h, err := w.Wire.Host(fault.NewKey(w.rng), opts...)
-	if err != nil {
-		w.Fatal(err)
-	}
+	h, err := w.Wire.Host(w.Key(), opts...)
+	w.Check(err)
 	// go-libp2p's swarm panics if it is closed in the instant in which the
 	// worker of one of its dials starts.
 	w.Cleanup(func() { synctest.Wait(); h.Close() })
+	return h
+}
+
+// Key is the key of another host.
+func (w *World) Key() crypto.PrivKey { return fault.NewKey(w.rng) }
+
+// Peer puts a host on the wire that answers the DHT's protocol its own way.
+func (w *World) Peer(answer network.StreamHandler) host.Host {
+	w.Helper()
+	h := w.Host()
+	h.SetStreamHandler(waymark.DefaultProtocol, answer)
 	return h
 }
 
@@ -81,6 +91,7 @@ func (w *World) Servers(n int, cfg waymark.Config) []*waymark.DHT {
 	for _, d := range nodes {
 		w.Introduce(d, nodes...)
 	}
+	synctest.Wait() // each takes note of the others
 	return nodes
 }
 
@@ -98,8 +109,7 @@ func (w *World) Introduce(d *waymark.DHT, others ...*waymark.DHT) {
 // Dead puts a host on the wire that takes requests of a DHT and never answers.
 func (w *World) Dead(d *waymark.DHT) {
 	w.Helper()
-	h := w.Host()
-	h.SetStreamHandler(waymark.DefaultProtocol, Silent)
+	h := w.Peer(Silent)
 	w.Check(d.Admit(peer.AddrInfo{ID: h.ID(), Addrs: h.Addrs()}))
 }
 
