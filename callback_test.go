@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
 
 	"github.com/waymark-dht/waymark"
@@ -116,6 +117,37 @@ func TestALoggerMayCloseTheNode(t *testing.T) {
 		w.Check(d.Bootstrap(t.Context()))
 		if err := <-s.err; !errors.Is(err, waymark.ErrLeftover) || time.Since(began) > d.Bound(waymark.OpClose) {
 			t.Errorf("close from within the logger: %v after %v", err, time.Since(began))
+		}
+	})
+}
+
+// TestWhoHearsOfAProviderHoldsUpNobody: whoever is called with a provider may
+// take its time, ask the node more, and close it.
+func TestWhoHearsOfAProviderHoldsUpNobody(t *testing.T) {
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		servers, client := town(w, 25)
+		for _, s := range servers[:3] {
+			w.Check(s.Provide(t.Context(), contentID("content"), true))
+		}
+		told, held := 0, 0
+		err := client.EachProvider(t.Context(), contentID("content"), 0, func(peer.AddrInfo) {
+			began := time.Now()
+			client.Open()
+			if told++; time.Since(began) > 0 {
+				held++ // the engine did not answer at once,
+				return // and whatever else is asked of it would never end
+			}
+			switch told {
+			case 1:
+				if r, err := client.Lookup(t.Context(), "a key"); err != nil || len(r.Peers) != params.K {
+					t.Errorf("a lookup from within: %d peers, %v", len(r.Peers), err)
+				}
+			case 3:
+				w.Check(client.Close())
+			}
+		})
+		if told != 3 || held > 0 {
+			t.Errorf("%d of 3 providers, %d times the node stood still; %v", told, held, err)
 		}
 	})
 }

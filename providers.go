@@ -198,8 +198,9 @@ func (d *DHT) FindProvidersAsync(ctx context.Context, c cid.Cid, count int) <-ch
 // EachProvider calls found with who provides what a CID names, each once, as
 // they are found, until count of them are; 0 is params.MaxProvidersFound, and
 // more are never told of. It returns when the search has ended: ErrNotFound
-// means that the closest peers were asked and know of none. Found must return at
-// once.
+// means that the closest peers were asked and know of none. Found runs on the
+// caller's goroutine: it may take its time, which comes on top of the bound, and
+// may call the node.
 func (d *DHT) EachProvider(ctx context.Context, c cid.Cid, count int, found func(peer.AddrInfo)) error {
 	_, err := d.SearchProviders(ctx, c, count, found)
 	return err
@@ -217,36 +218,23 @@ func (d *DHT) SearchProviders(ctx context.Context, c cid.Cid, count int, found f
 		count = params.MaxProvidersFound
 	}
 	seen := make(map[contact.ID]bool)
-	tell := func(c *contact.Info) {
-		if !seen[c.ID] && len(seen) < count {
+	fresh := func(c *contact.Info) bool {
+		is := !seen[c.ID] && len(seen) < count
+		if is {
 			seen[c.ID] = true
-			found(d.known.addrInfo(c))
 		}
+		return is
 	}
 	here, _ := d.shelf.providers(ctx, key, count) // a store that fails or blocks is as good as empty
 	for _, p := range here {
-		tell(p.Peer)
+		if fresh(p.Peer) {
+			found(d.known.addrInfo(p.Peer))
+		}
 	}
 	if len(seen) >= count {
 		return engine.Found, nil
 	}
-	publish, done := d.queryEvents(ctx)
-	defer done()
-	hear := func(f engine.Fact) {
-		if p, is := f.(engine.ProviderFound); is {
-			tell(p.Provider)
-		}
-		publish(f)
-	}
-	limit := count
-	if count == params.MaxProvidersFound {
-		limit = 0
-	}
-	r, err := d.runHeard(ctx, OpFindProviders, hear, func(op engine.OpID, deadline mono.Time) engine.Event {
-		return engine.StartFindProviders{
-			Op: op, Key: key, Limit: limit, Deadline: deadline, Paths: d.cfg.Paths, Near: nearOf(ctx),
-		}
-	})
+	r, err := d.searchProviders(ctx, key, count, fresh, found)
 	switch {
 	case err != nil:
 		return r.Outcome, err
@@ -256,4 +244,37 @@ func (d *DHT) SearchProviders(ctx context.Context, c cid.Cid, count int, found f
 		return r.Outcome, ErrNotFound
 	}
 	return r.Outcome, failure(r.Outcome, 0)
+}
+
+// searchProviders asks the network for count providers that are fresh, and calls
+// found with each on the caller's goroutine: fresh runs on the engine's, where
+// nobody's code may.
+func (d *DHT) searchProviders(ctx context.Context, key []byte, count int, fresh func(*contact.Info) bool,
+	found func(peer.AddrInfo),
+) (r engine.Result, err error) {
+	publish, done := d.queryEvents(ctx)
+	heard := make(chan *contact.Info, count) // no more than that are fresh
+	hear := func(f engine.Fact) {
+		if p, is := f.(engine.ProviderFound); is && fresh(p.Provider) {
+			heard <- p.Provider
+		}
+		publish(f)
+	}
+	limit := count
+	if count == params.MaxProvidersFound {
+		limit = 0
+	}
+	go func() {
+		defer close(heard)
+		defer done()
+		r, err = d.runHeard(ctx, OpFindProviders, hear, func(op engine.OpID, deadline mono.Time) engine.Event {
+			return engine.StartFindProviders{
+				Op: op, Key: key, Limit: limit, Deadline: deadline, Paths: d.cfg.Paths, Near: nearOf(ctx),
+			}
+		})
+	}()
+	for c := range heard {
+		found(d.known.addrInfo(c))
+	}
+	return r, err
 }
