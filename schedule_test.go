@@ -19,6 +19,7 @@ import (
 	"github.com/waymark-dht/waymark/core/mono"
 	"github.com/waymark-dht/waymark/core/params"
 	"github.com/waymark-dht/waymark/core/record"
+	"github.com/waymark-dht/waymark/internal/fault"
 	"github.com/waymark-dht/waymark/internal/testkit"
 	"github.com/waymark-dht/waymark/store"
 	"github.com/waymark-dht/waymark/store/memory"
@@ -145,9 +146,13 @@ func TestTheScheduleSurvivesARestart(t *testing.T) {
 		keys := contents(0, 40)
 		w.Check(first.StartProviding(false, keys[:20]...))
 		testkit.Pass(time.Minute)
+		for _, l := range w.Wire.Links() {
+			l.Stall(fault.Up) // nothing is announced any more, however fast it goes
+		}
 		w.Check(first.StartProviding(false, keys[20:]...)) // and closes amid that
 		w.Check(first.ProvideOnce(contents(50, 60)...))
 		w.Check(first.Close())
+		w.Wire.CutAll()
 		if err := first.StartProviding(false, keys...); !errors.Is(err, waymark.ErrClosed) {
 			t.Errorf("a closed node: %v", err)
 		}
