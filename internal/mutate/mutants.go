@@ -167,7 +167,7 @@ var memories = []mutant{
 	one("one network that fails is an outage", "lookup/memory.go", "len(o.groups) >= params.OutageGroups && ", ""),
 	one("a town in one place has no outage", "lookup/memory.go", " || o.everybody(loss)", ""),
 	one("names of nobody are an outage", "lookup/memory.go", "	if !loss.Member {\n		return false\n	}\n", ""),
-	one("one place of several is an outage", "lookup/memory.go", " || !slices.Contains(o.groups, g) {\n			return false", " {\n			return false"),
+	one("one place of several is an outage", "lookup/memory.go", "!slices.Contains(o.groups, g) {\n			return false", "g == 0 {\n			return false"),
 	one("variance forgotten", "lookup/patience.go", "	e.rttvar += (delta - e.rttvar) / 4\n", ""),
 	one("mean before variance", "lookup/patience.go",
 		"	delta := e.srtt - r\n", "	e.srtt += (r - e.srtt) / 8\n	delta := e.srtt - r\n	e.srtt -= (r - e.srtt) / 8\n"),
