@@ -67,7 +67,8 @@ type Config struct {
 
 	// OneSite says that the whole network lives in a few IP networks, as on a
 	// LAN or in a data centre: it lifts the limits on peers of one IP group in
-	// the table and on dials to one. A stranger with a single network can then
+	// the table and on dials to one, and counts what is asked of it by IPv6
+	// address, and not by /64. A stranger with a single network can then
 	// fill the table: for networks that let no stranger in. The host has limits
 	// of its own: libp2p's resource manager allows 8 connections per IPv6 /56,
 	// and one in five seconds after 16 per IPv4 address. Default: false.

@@ -209,7 +209,19 @@ func TestALimitIsPerPlaceAndWindow(t *testing.T) {
 			t.Errorf("%s is in %v", none, p)
 		}
 	}
-	if p, ok := household(addrs(t, "/ip6/2001:db8::1/tcp/1")[0], true); !ok || p.Bits() != 64 {
-		t.Errorf("%v", p)
+	for _, c := range []struct {
+		policy
+		at   string
+		bits int
+	}{
+		{policy{}, "/ip6/2001:db8::1/tcp/1", 64},
+		{policy{oneSite: true}, "/ip6/fd00::1/tcp/1", 128}, // all of a LAN are in one /64
+		{policy{}, "/ip4/8.8.8.8/tcp/1", 32},
+		{policy{}, "/ip4/127.0.0.1/tcp/1", 32},
+		{policy{loopback: true}, "/ip4/127.0.0.1/tcp/1", 0},
+	} {
+		if p, ok := c.household(addrs(t, c.at)[0]); ok != (c.bits > 0) || ok && p.Bits() != c.bits {
+			t.Errorf("%+v: %s is in %v", c.policy, c.at, p)
+		}
 	}
 }

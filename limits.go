@@ -49,9 +49,14 @@ func neighbourhood(a ma.Multiaddr, exempt bool) (netip.Prefix, bool) {
 }
 
 // household returns the address itself for IPv4 and its /64 for IPv6: what one
-// host or household can change at will.
-func household(a ma.Multiaddr, exempt bool) (netip.Prefix, bool) {
-	return prefixOf(a, 32, 64, exempt)
+// host or household can change at will. On one site all live in one /64, and
+// nobody is a stranger: there it is the address itself.
+func (p policy) household(a ma.Multiaddr) (netip.Prefix, bool) {
+	six := 64
+	if p.oneSite {
+		six = 128
+	}
+	return prefixOf(a, 32, six, p.loopback)
 }
 
 func prefixOf(a ma.Multiaddr, four, six int, exempt bool) (netip.Prefix, bool) {

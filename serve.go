@@ -116,7 +116,7 @@ func (s *server) enter(st network.Stream) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	from := st.Conn().RemotePeer()
-	at, counts := household(st.Conn().RemoteMultiaddr(), s.policy.loopback)
+	at, counts := s.policy.household(st.Conn().RemoteMultiaddr())
 	if !s.on || len(s.open) >= params.StreamsTotal || s.perPeer[from] >= params.StreamsPerPeer ||
 		counts && s.perIP[at] >= params.StreamsPerIP {
 		return false
@@ -134,7 +134,7 @@ func (s *server) leave(st network.Stream) {
 	defer s.mu.Unlock()
 	delete(s.open, st)
 	less(s.perPeer, st.Conn().RemotePeer())
-	if at, counts := household(st.Conn().RemoteMultiaddr(), s.policy.loopback); counts {
+	if at, counts := s.policy.household(st.Conn().RemoteMultiaddr()); counts {
 		less(s.perIP, at)
 	}
 	s.drainedLocked()
@@ -177,7 +177,7 @@ func (s *server) answerAll(st network.Stream) error {
 		if frame = body; err != nil {
 			return err
 		}
-		if at, counts := household(st.Conn().RemoteMultiaddr(), s.policy.loopback); counts && !s.rate.allow(at) {
+		if at, counts := s.policy.household(st.Conn().RemoteMultiaddr()); counts && !s.rate.allow(at) {
 			return errTooMany
 		}
 		if out, err = s.reply(out[:0], body, st.Conn().RemotePeer()); err != nil {
