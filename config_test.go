@@ -177,7 +177,7 @@ func TestNamesLeadToPeers(t *testing.T) {
 
 func TestALimitIsPerPlaceAndWindow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWindowed(3, time.Second)
+		w := newWindowed[netip.Prefix](3, time.Second)
 		at := func(s string) netip.Prefix {
 			p, ok := neighbourhood(addrs(t, s)[0], true)
 			if !ok {
@@ -224,4 +224,38 @@ func TestALimitIsPerPlaceAndWindow(t *testing.T) {
 			t.Errorf("%+v: %s is in %v", c.policy, c.at, p)
 		}
 	}
+}
+
+// TestAFloodLeavesOthersBehindTheSameAddressSomething: one peer asks as often as it
+// can, and another one at its address is answered.
+func TestAFloodLeavesOthersBehindTheSameAddressSomething(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(&DHT{})
+		here, there := addrs(t, "/ip4/8.8.8.8/tcp/1")[0], addrs(t, "/ip4/8.8.4.4/tcp/1")[0]
+		answered := func(from string, at ma.Multiaddr) (n int) {
+			for range 2 * params.RequestsPerIP {
+				if s.allows(peer.ID(from), at) {
+					n++
+				}
+			}
+			return n
+		}
+		if n := answered("flood", here); n != params.RequestsPerPeer {
+			t.Errorf("%d requests of one peer are answered", n)
+		}
+		if n := answered("another", here); n != params.RequestsPerIP-params.RequestsPerPeer {
+			t.Errorf("%d requests of another one at its address are", n)
+		}
+		if n := answered("elsewhere", there); n != params.RequestsPerPeer {
+			t.Errorf("%d requests from another address are", n)
+		}
+		<-time.After(params.RequestsWindow)
+		if n := answered("flood", here); n != params.RequestsPerPeer {
+			t.Errorf("%d are in the next window", n)
+		}
+		s.policy.loopback = true
+		if n := answered("test", addrs(t, "/ip4/127.0.0.1/tcp/1")[0]); n != 2*params.RequestsPerIP {
+			t.Errorf("%d are of this machine", n)
+		}
+	})
 }

@@ -14,14 +14,14 @@ import (
 // on goroutines of their own, for they open sockets and wait.
 type lan struct {
 	*DHT
-	budget *windowed
+	budget *windowed[netip.Prefix]
 	begun  chan struct{} // Start has returned
 	ended  chan struct{}
 }
 
 func startLAN(d *DHT) *lan {
 	l := &lan{
-		DHT: d, budget: newWindowed(params.MaxNeighbours, params.NeighbourWindow),
+		DHT: d, budget: newWindowed[netip.Prefix](params.MaxNeighbours, params.NeighbourWindow),
 		begun: make(chan struct{}), ended: make(chan struct{}),
 	}
 	if d.cfg.LAN == nil {

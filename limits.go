@@ -11,23 +11,23 @@ import (
 	"github.com/waymark-dht/waymark/core/params"
 )
 
-// windowed counts events by where they come from or go to, in windows of a
-// fixed length. It holds at most params.MaxWindowed places; when they are all
+// windowed counts events by where they come from or go to, or by whom, in windows
+// of a fixed length. It holds at most params.MaxWindowed places; when they are all
 // taken, places that are not known count as one.
-type windowed struct {
+type windowed[K comparable] struct {
 	mu     sync.Mutex
 	length time.Duration
 	limit  int
 	began  time.Time
-	counts map[netip.Prefix]int
+	counts map[K]int
 }
 
-func newWindowed(limit int, length time.Duration) *windowed {
-	return &windowed{length: length, limit: limit, counts: make(map[netip.Prefix]int)}
+func newWindowed[K comparable](limit int, length time.Duration) *windowed[K] {
+	return &windowed[K]{length: length, limit: limit, counts: make(map[K]int)}
 }
 
 // allow counts one more event and reports whether it is within the limit.
-func (w *windowed) allow(at netip.Prefix) bool {
+func (w *windowed[K]) allow(at K) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if now := time.Now(); now.Sub(w.began) >= w.length {
@@ -35,7 +35,7 @@ func (w *windowed) allow(at netip.Prefix) bool {
 		clear(w.counts)
 	}
 	if _, known := w.counts[at]; !known && len(w.counts) >= params.MaxWindowed {
-		at = netip.Prefix{}
+		at = *new(K)
 	}
 	w.counts[at]++
 	return w.counts[at] <= w.limit

@@ -11,6 +11,7 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
+	ma "github.com/multiformats/go-multiaddr"
 
 	"github.com/waymark-dht/waymark/core/contact"
 	"github.com/waymark-dht/waymark/core/params"
@@ -24,8 +25,9 @@ type server struct {
 	*DHT
 	answered, refused, resets atomic.Uint64
 
-	rate      *windowed  // requests by IP
-	switching sync.Mutex // one change of mode at a time
+	rate      *windowed[netip.Prefix] // requests by IP
+	asks      *windowed[peer.ID]      // and by peer
+	switching sync.Mutex              // one change of mode at a time
 
 	mu       sync.Mutex
 	wanted   bool
@@ -41,7 +43,8 @@ func newServer(d *DHT) *server {
 	return &server{
 		DHT: d, open: make(map[network.Stream]struct{}), perPeer: make(map[peer.ID]int),
 		perIP: make(map[netip.Prefix]int), drained: make(chan struct{}),
-		rate: newWindowed(params.RequestsPerIP, params.RequestsWindow),
+		rate: newWindowed[netip.Prefix](params.RequestsPerIP, params.RequestsWindow),
+		asks: newWindowed[peer.ID](params.RequestsPerPeer, params.RequestsWindow),
 	}
 }
 
@@ -109,8 +112,16 @@ func (s *server) handle(st network.Stream) {
 // errIdle ends a stream that nobody has used for a while. It is no fault.
 var errIdle = errors.New("the stream is idle")
 
-// errTooMany ends a stream whose IP asks too often.
-var errTooMany = errors.New("too many requests from one IP")
+// errTooMany ends a stream whose peer, or IP, asks too often.
+var errTooMany = errors.New("too many requests from one peer or IP")
+
+// allows counts one more request, and reports whether it is to be answered. What
+// a peer asks in vain is not counted for its IP, so that no peer takes all that
+// is left for those beside it.
+func (s *server) allows(from peer.ID, addr ma.Multiaddr) bool {
+	at, counts := s.policy.household(addr)
+	return !counts || s.asks.allow(from) && s.rate.allow(at)
+}
 
 func (s *server) enter(st network.Stream) bool {
 	s.mu.Lock()
@@ -177,7 +188,7 @@ func (s *server) answerAll(st network.Stream) error {
 		if frame = body; err != nil {
 			return err
 		}
-		if at, counts := s.policy.household(st.Conn().RemoteMultiaddr()); counts && !s.rate.allow(at) {
+		if !s.allows(st.Conn().RemotePeer(), st.Conn().RemoteMultiaddr()) {
 			return errTooMany
 		}
 		if out, err = s.reply(out[:0], body, st.Conn().RemotePeer()); err != nil {

@@ -2,6 +2,7 @@ package waymark
 
 import (
 	"context"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,9 +28,9 @@ type workers struct {
 	base    context.Context
 	cancel  context.CancelFunc
 	idle    *idleStreams
-	budget  *windowed     // of dials to hearsay addresses
-	doubt   doubt         // of connections from before a change
-	drained chan struct{} // closed when stopping and the last call is over
+	budget  *windowed[netip.Prefix] // of dials to hearsay addresses
+	doubt   doubt                   // of connections from before a change
+	drained chan struct{}           // closed when stopping and the last call is over
 
 	mu       sync.Mutex
 	due      map[engine.AttemptID]*attempt // those that the engine waits for
@@ -69,7 +70,7 @@ type attempt struct {
 
 func newWorkers(d *DHT) *workers {
 	w := &workers{
-		DHT: d, idle: newIdleStreams(), budget: newWindowed(params.DialsPerNet, params.DialsWindow), drained: make(chan struct{}),
+		DHT: d, idle: newIdleStreams(), budget: newWindowed[netip.Prefix](params.DialsPerNet, params.DialsWindow), drained: make(chan struct{}),
 		due: make(map[engine.AttemptID]*attempt), next: mono.Never, zombies: make(map[string]int),
 	}
 	w.base, w.cancel = context.WithCancel(context.Background())

@@ -66,8 +66,11 @@ const (
 	StreamsPerIP = 2 * StreamsPerPeer
 	// RequestsPerIP is how many requests of one IP are answered per
 	// RequestsWindow. An eager node sends some 40 to one peer in a bootstrap.
-	RequestsPerIP  = 512
-	RequestsWindow = time.Second
+	// Of them one peer may take so many: a quarter is left for those beside it,
+	// behind the same address translation.
+	RequestsPerIP   = 512
+	RequestsPerPeer = RequestsPerIP / 4 * 3
+	RequestsWindow  = time.Second
 	// MaxWindowed caps the places that a limit counts apart.
 	MaxWindowed = 8192
 )
