@@ -180,6 +180,19 @@ interop() {
 	(cd interop && go vet ./... && go test -count=1 ./...) && interop/run "$@"
 }
 
+# conform has the hostile kit exercise strangers on this machine, and then, where
+# there can be network namespaces, Waymark and js-libp2p across a LAN.
+conform() {
+	local built=${XDG_CACHE_HOME:-$HOME/.cache}/waymark-interop js peers=()
+	interop conform
+	[[ $(id -u) -eq 0 ]] || { echo 'network namespaces need root: not across a LAN' >&2; return 0; }
+	for js in "$built"/js-*/peer.js; do
+		[[ -e $js ]] && peers=(-hosts.peer "js=node $js")
+	done
+	go test -count=1 -v -timeout 15m ./internal/testkit -run '^TestConformAcrossALAN$' \
+		-hosts.waymark "$built/waymark" -hosts.peer "waymark=$built/peer" "${peers[@]}"
+}
+
 # records stores and finds values and providers on real hosts, so many of each.
 records() { go test -count=1 -v -timeout 18m -run '^TestRecordsAmong' . -records "$1"; }
 
