@@ -4,62 +4,83 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 	ma "github.com/multiformats/go-multiaddr"
 
+	"github.com/waymark-dht/waymark/core/contact"
 	"github.com/waymark-dht/waymark/core/engine"
 	"github.com/waymark-dht/waymark/core/params"
 	"github.com/waymark-dht/waymark/store"
 )
 
-// keeper looks after the store: it has it forget what has expired, and keeps
-// in it whom the node knows, so that a restart finds its network without any
-// seed.
+// keeper looks after the store: it tells it which records are the node's own,
+// has it forget what has expired, and keeps in it whom the node knows, so that a
+// restart finds its network without any seed.
 type keeper struct {
 	*DHT
 	lasting bool // the store outlives the node
-	halt    chan struct{}
+	told    bool // the store knows who the node is
+	running context.Context // until stop
+	halt    context.CancelFunc
 	ended   chan struct{}
 }
 
 func newKeeper(d *DHT, lasting bool) *keeper {
-	return &keeper{DHT: d, lasting: lasting, halt: make(chan struct{}), ended: make(chan struct{})}
+	k := &keeper{DHT: d, lasting: lasting, ended: make(chan struct{})}
+	k.running, k.halt = context.WithCancel(context.Background())
+	return k
 }
 
 // loop runs until stop. A store that blocks keeps nobody waiting but this loop,
 // and that no longer than params.StoreDeadline.
 func (k *keeper) loop() {
 	defer close(k.ended)
+	k.introduce()
 	expire, save := time.NewTicker(params.ExpireEvery), time.NewTicker(params.SaveEvery)
 	defer expire.Stop()
 	defer save.Stop()
 	for {
 		select {
 		case <-expire.C:
-			_, err := guard(k.shelf, context.Background(), func(ctx context.Context) (int, error) {
+			_, err := guard(k.shelf, k.running, func(ctx context.Context) (int, error) {
 				return k.shelf.store.Expire(ctx, k.time.now().Wall)
 			})
 			k.complain("records that have expired could not be removed", err)
 		case <-save.C:
+			k.introduce()
 			k.save(params.StoreDeadline)
-		case <-k.halt:
+		case <-k.running.Done():
 			k.save(params.CloseDeadline / 2)
 			return
 		}
 	}
 }
 
+// introduce tells the store who the node is, if it could not be told yet. Until
+// then the node's own records are counted as a stranger's.
+func (k *keeper) introduce() {
+	if k.told {
+		return
+	}
+	err := guarded(k.shelf, k.running, func(ctx context.Context) error {
+		return k.shelf.store.Own(ctx, contact.ID(k.host.ID()))
+	})
+	k.told = err == nil
+	k.complain("the store does not know yet which records are the node's own", err)
+}
+
 // stop has the loop save once more and end.
 func (k *keeper) stop() <-chan struct{} {
-	close(k.halt)
+	k.halt()
 	return k.ended
 }
 
 func (k *keeper) complain(what string, err error) {
-	if err != nil {
+	if err != nil && !errors.Is(err, context.Canceled) { // else the node is closing
 		k.logs.line(what, "error", err.Error())
 	}
 }

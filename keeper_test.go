@@ -2,12 +2,16 @@ package waymark_test
 
 import (
 	"context"
+	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/waymark-dht/waymark"
+	"github.com/waymark-dht/waymark/core/contact"
 	"github.com/waymark-dht/waymark/core/params"
 	"github.com/waymark-dht/waymark/internal/testkit"
+	"github.com/waymark-dht/waymark/store"
 	"github.com/waymark-dht/waymark/store/memory"
 )
 
@@ -107,4 +111,48 @@ func TestTheSizeOfTheNetworkIsEstimated(t *testing.T) {
 			t.Error("a node that knows nobody knows how many there are")
 		}
 	})
+}
+
+// TestANodeServesAllThatItProvidesItself, however little room its store has for
+// a stranger, and however many strangers provide; and so does the next node on
+// the store. Who the store could not be told at first, it is told later.
+func TestANodeServesAllThatItProvidesItself(t *testing.T) {
+	for _, sulks := range []bool{false, true} {
+		testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+			kept := &sulking{Store: memory.New(memory.Config{Limits: store.Limits{Providers: 4, ProvidersPerPeer: 2}})}
+			kept.sulks.Store(sulks)
+			h := w.Host()
+			first := w.NodeOn(h, waymark.Config{Store: kept})
+			kept.sulks.Store(false)
+			testkit.Pass(params.SaveEvery + time.Second)
+			for i := range 20 {
+				w.Check(first.Provide(t.Context(), testkit.CID(keyOf(i)), false))
+			}
+			w.Check(first.Close())
+			second := w.NodeOn(h, waymark.Config{Store: kept})
+			n := 0
+			for p, err := range second.LocalProviders(t.Context()) {
+				w.Check(err)
+				if p.Peer.ID == h.ID() {
+					n++
+				}
+			}
+			if n != 20 {
+				t.Errorf("sulks %v: of 20 keys that the node provides it knows of %d", sulks, n)
+			}
+		})
+	}
+}
+
+// sulking is a store that does not want to know who the node is, for a while.
+type sulking struct {
+	store.Store
+	sulks atomic.Bool
+}
+
+func (s *sulking) Own(ctx context.Context, id contact.ID) error {
+	if s.sulks.Load() {
+		return errors.New("not now")
+	}
+	return s.Store.Own(ctx, id)
 }

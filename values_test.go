@@ -465,6 +465,7 @@ func stuck() error {
 func (*stuckStore) Value(context.Context, []byte) (record.Record, error) {
 	return record.Record{}, stuck()
 }
+func (*stuckStore) Own(context.Context, contact.ID) error                    { return stuck() }
 func (*stuckStore) PutValue(context.Context, record.Record, mono.Wall) error { return stuck() }
 func (*stuckStore) AddProvider(context.Context, record.Provider, mono.Wall) error {
 	return stuck()

@@ -80,6 +80,11 @@ type Store interface {
 	Values
 	Providers
 	Blobs
+	// Own tells which peer the node is: the provider records of that peer are its
+	// own, as are the values that nobody has brought (record.From is empty), and
+	// the limits on those of strangers are not for them. It is remembered over a
+	// restart, which could else evict them before it is told.
+	Own(ctx context.Context, peer contact.ID) error
 	// Expire forgets what has expired at now, and returns how many records that were.
 	Expire(ctx context.Context, now mono.Wall) (int, error)
 	// AllValues and AllProviders list what is stored, in no order. They stop

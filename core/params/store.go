@@ -14,6 +14,9 @@ const (
 	// StoreProvidersPerKey caps the providers of one key, of which an answer
 	// carries some hundred: more of them give a finder no better choice.
 	StoreProvidersPerKey = 1 << 10
+	// StoreOwn caps the records of what the node provides itself, which none of
+	// the limits above is for: as many as a schedule may have keys.
+	StoreOwn = ScheduleKeys
 	// StoreProviderPeers caps the peers that have provider records, each with
 	// its addresses (some 500 bytes): five times the servers of the largest
 	// network, so that a crowd of invented ones cannot fill the memory.
@@ -29,7 +32,8 @@ const (
 	// then remembers whom it knew five minutes ago.
 	SaveEvery = 5 * time.Minute
 	// StoreValues, StoreValuesPerPeer and StoreValueBytes cap values. An IPNS
-	// record has some 400 bytes and at most 10 KiB.
+	// record has some 400 bytes and at most 10 KiB. What the node itself has put
+	// may be as many again, and as many bytes.
 	StoreValues        = 1 << 17
 	StoreValuesPerPeer = StoreValues / 8
 	StoreValueBytes    = 128 << 20

@@ -32,7 +32,9 @@ type Config struct {
 	// Addrs returns the addresses of a provider that was stored before: the
 	// layout has no room for them, hosts keep them in their peerstore. Nil
 	// leaves them out.
-	Addrs  func(contact.ID) []contact.Addr
+	Addrs func(contact.ID) []contact.Addr
+	// Limits are as everywhere; but the layout has no room for who brought a
+	// value, so that after a restart all are counted as the node's own.
 	Limits store.Limits // zero fields take the defaults
 }
 
@@ -198,6 +200,20 @@ func (s *Store) PutBlob(ctx context.Context, name string, data []byte) error {
 	return s.write(ctx,
 		func(w ds.Write) error { return w.Put(ctx, blobKey(name), data) },
 		func() error { return nil })
+}
+
+// ownBlob is the name under which it is kept who the node is.
+const ownBlob = "own"
+
+// Own tells which peer the node is.
+func (s *Store) Own(ctx context.Context, peer contact.ID) error {
+	if err := s.index.Own(ctx, peer); err != nil {
+		return err
+	}
+	if known, err := s.Blob(ctx, ownBlob); err == nil && string(known) == string(peer) {
+		return nil
+	}
+	return s.PutBlob(ctx, ownBlob, []byte(peer))
 }
 
 // Expire forgets what has expired.

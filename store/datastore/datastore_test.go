@@ -144,12 +144,26 @@ func TestReopened(t *testing.T) {
 	d, ctx := dssync.MutexWrap(ds.NewMapDatastore()), context.Background()
 	p, v := goldenRecords(t)
 	s := reopen(t, d, Config{})
-	for _, err := range []error{s.AddProvider(ctx, p, 1<<62), s.PutValue(ctx, v, 1<<62), s.PutBlob(ctx, "table", []byte("t")), s.Close()} {
+	for _, err := range []error{
+		s.Own(ctx, p.Peer.ID), s.AddProvider(ctx, p, 1<<62), s.PutValue(ctx, v, 1<<62),
+		s.PutBlob(ctx, "table", []byte("t")), s.Close(),
+	} {
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	s = reopen(t, d, Config{})
+	s = reopen(t, d, Config{Limits: store.Limits{ProvidersPerPeer: 1}})
+	more := p
+	more.Key = append([]byte("another "), p.Key...)
+	if err := s.AddProvider(ctx, more, 1<<62); err != nil {
+		t.Fatal(err)
+	}
+	if _, n := s.Count(); n != 2 {
+		t.Fatalf("of two records of the node's own %d are kept", n)
+	}
+	if err := s.RemoveProvider(ctx, more.Key, more.Peer.ID); err != nil {
+		t.Fatal(err)
+	}
 	if values, providers := s.Count(); values != 1 || providers != 1 {
 		t.Fatalf("%d values and %d providers came back", values, providers)
 	}

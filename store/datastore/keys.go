@@ -17,6 +17,7 @@ import (
 	"github.com/waymark-dht/waymark/core/params"
 	"github.com/waymark-dht/waymark/core/record"
 	"github.com/waymark-dht/waymark/core/wire"
+	"github.com/waymark-dht/waymark/store"
 )
 
 // The layout, as go-libp2p-kad-dht has it:
@@ -51,7 +52,13 @@ func encodeDate(w mono.Wall) []byte { return binary.AppendVarint(nil, int64(w)) 
 func encodeValue(r record.Record) []byte { return wire.AppendRecord(nil, &r) }
 
 func (s *Store) load(ctx context.Context) error {
-	err := s.each(ctx, providersAt, s.loadProvider)
+	own, err := s.Blob(ctx, ownBlob)
+	if err == nil {
+		err = s.index.Own(ctx, contact.ID(own))
+	} else if errors.Is(err, store.ErrNotFound) {
+		err = nil
+	}
+	err = errors.Join(err, s.each(ctx, providersAt, s.loadProvider))
 	for _, space := range s.cfg.Namespaces {
 		err = errors.Join(err, s.each(ctx, s.cfg.Values+"/"+space, s.loadValue))
 	}

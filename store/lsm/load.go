@@ -61,6 +61,11 @@ func (l *loader) row(k, v []byte) error {
 	}
 	switch k[0] {
 	case isBlob:
+		if string(k[1:]) == ownBlob {
+			if err := l.index.Own(context.Background(), contact.ID(v)); err != nil {
+				return err
+			}
+		}
 		return l.index.PutBlob(context.Background(), string(k[1:]), v)
 	case isPeer:
 		return l.peer(k, v)

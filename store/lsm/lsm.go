@@ -214,6 +214,21 @@ func (s *Store) PutBlob(ctx context.Context, name string, data []byte) error {
 	})
 }
 
+// ownBlob is the name under which it is kept who the node is. Blobs are read
+// before the records, so that a start evicts none of the node's own.
+const ownBlob = "own"
+
+// Own tells which peer the node is.
+func (s *Store) Own(ctx context.Context, peer contact.ID) error {
+	if err := s.index.Own(ctx, peer); err != nil {
+		return err
+	}
+	if known, err := s.index.Blob(ctx, ownBlob); err == nil && string(known) == string(peer) {
+		return nil
+	}
+	return s.PutBlob(ctx, ownBlob, []byte(peer))
+}
+
 // Expire forgets what has expired. The disk forgets it a little later: if the
 // power is cut before, it is there again, and as little served as before.
 func (s *Store) Expire(ctx context.Context, now mono.Wall) (int, error) {

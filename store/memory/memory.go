@@ -208,6 +208,16 @@ func (s *Store) PutBlob(ctx context.Context, name string, data []byte) error {
 	return nil
 }
 
+// Own tells which peer the node is.
+func (s *Store) Own(ctx context.Context, peer contact.ID) error {
+	if err := s.lock(ctx); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	s.providers.peers.setOwn(peer)
+	return nil
+}
+
 // Expire forgets what has expired.
 func (s *Store) Expire(ctx context.Context, now mono.Wall) (int, error) {
 	gone := 0

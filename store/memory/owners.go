@@ -10,6 +10,8 @@ type owners struct {
 	links func(entry uint32) *link // where an entry keeps its place in its owner's list
 	ranks []uint32                 // by number of entries: the first of the owners that have so many
 	hand  uint32                   // where the search for one that was not heard of goes on
+	own   contact.ID               // who is not ranked, and never silent: the node itself
+	apart uint32                   // its reference; zero while it has no entry
 }
 
 // owner is one peer.
@@ -24,8 +26,39 @@ type owner struct {
 // link is the place of an entry in its owner's list.
 type link struct{ before, after uint32 }
 
-func newOwners(links func(uint32) *link) owners {
-	return owners{byID: map[contact.ID]uint32{}, links: links}
+func newOwners(own contact.ID, links func(uint32) *link) owners {
+	return owners{byID: map[contact.ID]uint32{}, links: links, own: own}
+}
+
+// nobody is the ID of no peer: while it is the own one nobody is apart.
+const nobody contact.ID = "nobody"
+
+// setOwn makes another peer the one that is apart.
+func (o *owners) setOwn(id contact.ID) {
+	if o.apart != 0 {
+		o.enter(o.apart)
+	}
+	o.own, o.apart = id, o.byID[id]
+	if o.apart != 0 {
+		o.leave(o.apart)
+		o.trimRanks()
+	}
+}
+
+// ours is how many entries the one that is apart has.
+func (o *owners) ours() int {
+	if o.apart == 0 {
+		return 0
+	}
+	return int(o.slots.at(o.apart).count)
+}
+
+// strangers is how many others there are.
+func (o *owners) strangers() int {
+	if o.apart == 0 {
+		return len(o.byID)
+	}
+	return len(o.byID) - 1
 }
 
 // intern returns the reference of a peer; what it says of itself now replaces
@@ -36,6 +69,9 @@ func (o *owners) intern(info *contact.Info) uint32 {
 		ref = o.slots.take()
 		o.byID[info.ID] = ref
 		o.slots.at(ref).info = info
+		if info.ID == o.own {
+			o.apart = ref
+		}
 	}
 	w := o.slots.at(ref)
 	w.heard = ok // a second time at least: who comes once is soon forgotten
@@ -62,6 +98,9 @@ func (o *owners) pull(ref, entry uint32) (id contact.ID, last bool) {
 	}
 	delete(o.byID, id)
 	o.slots.give(ref)
+	if ref == o.apart {
+		o.apart = 0
+	}
 	return id, true
 }
 
@@ -101,16 +140,21 @@ func (o *owners) delist(ref, entry uint32) {
 // rerank moves an owner to the rank above or below, behind those that are there.
 func (o *owners) rerank(ref uint32, by int) {
 	w := o.slots.at(ref)
+	if ref == o.apart {
+		w.count = uint32(int(w.count) + by)
+		return
+	}
 	if w.count > 0 {
 		o.leave(ref)
 	}
-	w.count = uint32(int(w.count) + by)
-	for int(w.count) >= len(o.ranks) {
-		o.ranks = append(o.ranks, 0)
-	}
-	if w.count > 0 {
+	if w.count = uint32(int(w.count) + by); w.count > 0 {
 		o.enter(ref)
 	}
+	o.trimRanks()
+}
+
+// trimRanks forgets the ranks above the highest that somebody has.
+func (o *owners) trimRanks() {
 	for n := len(o.ranks); n > 0 && o.ranks[n-1] == 0; n-- {
 		o.ranks = o.ranks[:n-1]
 	}
@@ -118,6 +162,9 @@ func (o *owners) rerank(ref uint32, by int) {
 
 func (o *owners) enter(ref uint32) {
 	w := o.slots.at(ref)
+	for int(w.count) >= len(o.ranks) {
+		o.ranks = append(o.ranks, 0)
+	}
 	first := o.ranks[w.count]
 	if first == 0 {
 		o.ranks[w.count], w.before, w.after = ref, ref, 0
@@ -153,15 +200,15 @@ func (o *owners) greediest() uint32 {
 	return o.ranks[len(o.ranks)-1]
 }
 
-// silent returns an owner that was not heard of while the hand went around
-// once. There must be an owner.
+// silent returns a stranger that was not heard of while the hand went around
+// once. There must be a stranger.
 func (o *owners) silent() uint32 {
 	for {
 		if o.hand++; o.hand >= o.slots.used {
 			o.hand = 1
 		}
 		w := o.slots.at(o.hand)
-		if w.info != nil && !w.heard {
+		if w.info != nil && !w.heard && o.hand != o.apart {
 			return o.hand
 		}
 		w.heard = false

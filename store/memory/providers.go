@@ -38,7 +38,7 @@ type entry struct {
 func newProviders(limits store.Limits, told Config) *providers {
 	limits.ProvidersPerKey = min(limits.ProvidersPerKey, longest-1)
 	x := &providers{limits: limits, told: told, keys: newKeys(), salt: maphash.Bytes(maphash.MakeSeed(), nil)}
-	x.peers = newOwners(func(e uint32) *link { return &x.entries.at(e).byPeer })
+	x.peers = newOwners(nobody, func(e uint32) *link { return &x.entries.at(e).byPeer })
 	return x
 }
 
@@ -88,20 +88,38 @@ func clip(info *contact.Info) *contact.Info {
 // trim evicts what one added record has put over a limit.
 func (x *providers) trim(key, peer uint32) {
 	if k := x.keys.slots.at(key); int(k.list.count) > x.limits.ProvidersPerKey {
-		x.evict(x.lists.of(k.list)[0])
+		x.evict(x.oldest(k.list))
 	}
-	if w := x.peers.slots.at(peer); int(w.count) > x.limits.ProvidersPerPeer {
+	if w := x.peers.slots.at(peer); int(w.count) > x.most(peer) {
 		x.evict(x.stale(peer))
 	}
-	if x.entries.len() > x.limits.Providers {
+	if x.entries.len()-x.peers.ours() > x.limits.Providers {
 		x.evict(x.stale(x.peers.greediest()))
 	}
-	if len(x.peers.byID) > x.limits.ProviderPeers {
+	if x.peers.strangers() > x.limits.ProviderPeers {
 		silent := x.peers.silent()
 		for n := x.peers.slots.at(silent).count; n > 0; n-- {
 			x.evict(x.peers.slots.at(silent).oldest)
 		}
 	}
+}
+
+// oldest returns the oldest record of a key, but for the node's own: a crowd of
+// strangers must not make it forget what it provides.
+func (x *providers) oldest(l refs) uint32 {
+	list := x.lists.of(l)
+	if len(list) > 1 && x.entries.at(list[0]).peer == x.peers.apart {
+		return list[1]
+	}
+	return list[0]
+}
+
+// most is how many records a peer may have.
+func (x *providers) most(peer uint32) int {
+	if peer == x.peers.apart {
+		return x.limits.Own
+	}
+	return x.limits.ProvidersPerPeer
 }
 
 // stale returns the oldest record of a peer. One that was renewed is moved to

@@ -16,8 +16,10 @@ type values struct {
 	dropped func(key []byte)
 	entries slab[value]
 	byKey   map[string]uint32
-	peers   owners // those that brought them
-	bytes   int
+	peers   owners // those that brought them; nobody has brought the node's own
+	own     int    // bytes of those
+	bytes   int    // and of those of strangers
+	weights weights
 }
 
 type value struct {
@@ -30,8 +32,8 @@ type value struct {
 func (v *value) bytes() int { return len(v.record.Key) + len(v.record.Value) }
 
 func newValues(limits store.Limits, dropped func([]byte)) *values {
-	x := &values{limits: limits, dropped: dropped, byKey: map[string]uint32{}}
-	x.peers = newOwners(func(e uint32) *link { return &x.entries.at(e).byPeer })
+	x := &values{limits: limits, dropped: dropped, byKey: map[string]uint32{}, weights: newWeights()}
+	x.peers = newOwners("", func(e uint32) *link { return &x.entries.at(e).byPeer })
 	return x
 }
 
@@ -54,18 +56,44 @@ func (x *values) put(r record.Record, expires mono.Wall) error {
 	v := x.entries.at(ref)
 	v.record, v.expires, v.peer = r, expires, peer
 	x.byKey[string(r.Key)] = ref
-	x.bytes += v.bytes()
+	x.weigh(peer, v.bytes())
 	x.peers.push(peer, ref)
 	x.trim(peer)
 	return nil
 }
 
+// weigh counts so many bytes more of a peer.
+func (x *values) weigh(peer uint32, bytes int) {
+	if peer == x.peers.apart {
+		x.own += bytes
+		return
+	}
+	x.bytes += bytes
+	x.weights.add(peer, bytes)
+}
+
+// trim evicts what a value of a peer that was just put has put over a limit; but
+// never that value, which is said to be stored.
 func (x *values) trim(peer uint32) {
-	if w := x.peers.slots.at(peer); int(w.count) > x.limits.ValuesPerPeer {
+	w := x.peers.slots.at(peer)
+	if peer == x.peers.apart {
+		for w.count > 1 && (int(w.count) > x.limits.Values || x.own > x.limits.ValueBytes) {
+			x.evict(w.oldest)
+		}
+		return
+	}
+	if int(w.count) > x.limits.ValuesPerPeer {
 		x.evict(w.oldest)
 	}
-	for x.entries.len() > x.limits.Values || x.bytes > x.limits.ValueBytes {
+	for x.entries.len()-x.peers.ours() > x.limits.Values {
 		x.evict(x.peers.slots.at(x.peers.greediest()).oldest)
+	}
+	for x.bytes > x.limits.ValueBytes {
+		most := x.weights.heaviest()
+		if most == peer && w.count == 1 {
+			most = x.weights.second()
+		}
+		x.evict(x.peers.slots.at(most).oldest)
 	}
 }
 
@@ -84,7 +112,7 @@ func (x *values) evict(ref uint32) {
 
 func (x *values) forget(ref uint32) {
 	v := x.entries.at(ref)
-	x.bytes -= v.bytes()
+	x.weigh(v.peer, -v.bytes())
 	delete(x.byKey, string(v.record.Key))
 	x.peers.pull(v.peer, ref)
 	x.entries.give(ref)

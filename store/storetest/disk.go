@@ -20,6 +20,7 @@ func runDisk(t *testing.T, e Engine) {
 		test func(*testing.T, Disk)
 	}{
 		{"Reopened", testReopened},
+		{"ReopenedItHasAllOfTheNodesOwn", testOwnReopened},
 		{"Crashed", testCrashed},
 		{"FullDisk", testFullDisk},
 		{"SlowDisk", testSlowDisk},
@@ -44,6 +45,25 @@ func open(t testing.TB, d Disk) store.Store {
 	s, err := d.Open(store.Limits{})
 	must(t, err)
 	return s
+}
+
+// testOwnReopened: a start knows whose the node's own records are before it is
+// told, and evicts none of them.
+func testOwnReopened(t *testing.T, d Disk) {
+	limits := store.Limits{Providers: 6, ProvidersPerPeer: 3}
+	s, err := d.Open(limits)
+	must(t, err)
+	must(t, s.Own(deadline(t), peer(1).ID))
+	for i := range 10 {
+		add(t, s, fmt.Sprint(i), 1, start+tick(i))
+	}
+	must(t, s.Close())
+	s, err = d.Open(limits)
+	must(t, err)
+	counts(t, s, 0, 10)
+	must(t, s.Own(deadline(t), peer(1).ID))
+	counts(t, s, 0, 10)
+	must(t, s.Close())
 }
 
 func testReopened(t *testing.T, d Disk) {
