@@ -22,8 +22,8 @@ import (
 // restart finds its network without any seed.
 type keeper struct {
 	*DHT
-	lasting bool // the store outlives the node
-	told    bool // the store knows who the node is
+	lasting bool            // the store outlives the node
+	told    bool            // the store knows who the node is
 	running context.Context // until stop
 	halt    context.CancelFunc
 	ended   chan struct{}

@@ -98,8 +98,13 @@ func (s *sweeper) carryOut(a republish.Action) {
 }
 
 func (s *sweeper) lookUp(a republish.Lookup) republish.LookedUp {
+	what := engine.StartLookup{Kind: engine.KindLookup, Preimage: a.Preimage, Paths: s.cfg.Paths}
+	if a.Wide {
+		what.Want = params.MaxWanted
+	}
 	r, err := s.run(s.ctx, OpLookup, func(op engine.OpID, deadline mono.Time) engine.Event {
-		return engine.StartLookup{Op: op, Kind: engine.KindLookup, Preimage: a.Preimage, Deadline: deadline, Paths: s.cfg.Paths}
+		what.Op, what.Deadline = op, deadline
+		return what
 	})
 	if err == nil {
 		err = failure(r.Outcome, len(r.Closest))
@@ -108,7 +113,7 @@ func (s *sweeper) lookUp(a republish.Lookup) republish.LookedUp {
 	if err != nil {
 		return republish.LookedUp{ID: a.ID}
 	}
-	return republish.LookedUp{ID: a.ID, Peers: r.Closest, Converged: r.Outcome == engine.Converged}
+	return republish.LookedUp{ID: a.ID, Peers: r.Closest, Converged: r.Outcome == engine.Converged, Network: r.Network}
 }
 
 // announceAll tells each peer its keys. That this node provides them it stores
@@ -141,6 +146,11 @@ func (s *sweeper) announceAll(a republish.Announce) republish.Announced {
 	s.note(err)
 	for _, p := range r.Stored {
 		out.Took = append(out.Took, p.Key)
+	}
+	if out.Spared = r.Spared(); len(r.Stored)+len(r.Unstored) == 0 { // there was no place for it: nobody was told
+		for _, p := range ev.To {
+			out.Spared = append(out.Spared, p.Key)
+		}
 	}
 	return out
 }

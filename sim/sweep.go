@@ -121,7 +121,11 @@ func (s *sweeping) step(ev republish.Event) {
 		switch a := a.(type) {
 		case republish.Lookup:
 			s.row.Lookups++
-			s.w.step(s.w.actor(s.n), engine.StartLookup{Op: op, Kind: engine.KindLookup, Preimage: a.Preimage})
+			what := engine.StartLookup{Op: op, Kind: engine.KindLookup, Preimage: a.Preimage}
+			if a.Wide {
+				what.Want = params.MaxWanted
+			}
+			s.w.step(s.w.actor(s.n), what)
 		case republish.Announce:
 			s.w.step(s.w.actor(s.n), announce(op, a, s.w.now.Add(params.SweepDeadline)))
 		}
@@ -171,9 +175,10 @@ func (s *sweeping) ended(_ uint32, f engine.OpEnded) {
 	s.w.After(0, func() {
 		switch a := a.(type) {
 		case republish.Lookup:
-			s.step(republish.LookedUp{ID: a.ID, Peers: f.Result.Closest, Converged: f.Result.Outcome == engine.Converged})
+			r := f.Result
+			s.step(republish.LookedUp{ID: a.ID, Peers: r.Closest, Converged: r.Outcome == engine.Converged, Network: r.Network})
 		case republish.Announce:
-			out := republish.Announced{ID: a.ID}
+			out := republish.Announced{ID: a.ID, Spared: f.Result.Spared()}
 			for _, p := range f.Result.Stored {
 				out.Took = append(out.Took, p.Key)
 			}

@@ -1,77 +1,35 @@
 package engine
 
 import (
-	"math"
 	"slices"
 
 	"github.com/waymark-dht/waymark/core/contact"
 	"github.com/waymark-dht/waymark/core/key"
 	"github.com/waymark-dht/waymark/core/lookup"
 	"github.com/waymark-dht/waymark/core/params"
+	"github.com/waymark-dht/waymark/core/siege"
 )
 
-// spacing is what the node's own lookups have shown of how far apart the
-// network's peers are: how far the k-th nearest was from each of the last
-// targets, as a part of the key space.
-type spacing struct {
-	farthest [params.SpacingSamples]float64
-	count    int // ever
-}
-
-// add takes the result of one more lookup.
-func (s *spacing) add(farthest float64) {
-	s.farthest[s.count%len(s.farthest)] = farthest
-	s.count++
-}
-
-// density estimates how many peers there are, from the median, which who sits
-// close to some targets does not move; and the standard deviation of its
-// logarithm. It is zero while too little is known.
-func (s *spacing) density() (peers, deviation float64) {
-	n := min(s.count, len(s.farthest))
-	if n < params.SpacingLeast {
-		return 0, 0
-	}
-	sorted := slices.Sorted(slices.Values(s.farthest[:n]))
-	median := (sorted[(n-1)/2] + sorted[n/2]) / 2
-	// The k-th of random distances has the gamma distribution, whose median is
-	// near k − 1/3; that of a median of n is wider than that of a mean by √(π/2).
-	return (params.K - 1./3) / median, math.Sqrt(math.Pi / 2 / (params.K * float64(n)))
-}
-
-// density is how many peers the network has, by what lookups have shown or, at
+// network is how many peers the network has, by what lookups have shown or, at
 // first, by the table alone.
-func (e *Engine) density() (peers, deviation float64) {
-	if n, dev := e.spacing.density(); n > 0 {
-		return n, dev
+func (e *Engine) network() siege.Network {
+	if n := e.spacing.Network(); n.Peers > 0 {
+		return n
 	}
 	if n, ok := e.tab.NetworkSize(); ok {
-		return float64(n), 1 / math.Sqrt(params.K)
+		return siege.Estimated(n)
 	}
-	return 0, 0
+	return siege.Network{}
 }
 
-// crowded reports whether peers are nearer to a key than chance can explain:
-// whether somebody has placed them there to be all that is found. In a network
-// of random keys the i-th nearest is i/N away, and the logarithm of that has a
-// standard deviation of 1/√i. KAD-13.7.
-func (e *Engine) crowded(target key.Key, closest []contact.Handle) bool {
-	peers, dev := e.density()
-	if peers < 2*params.K || len(closest) < params.CrowdLeast {
-		return false // everybody is among the closest
+// distances returns how far some peers are from a key.
+func (e *Engine) distances(target key.Key, peers []contact.Handle) []siege.Distance {
+	far := make([]siege.Distance, len(peers))
+	for i, h := range peers {
+		far[i] = target.Xor(e.book.Info(h).Key)[0]
 	}
-	for i := params.CrowdLeast; i <= min(len(closest), params.K); i++ {
-		sigma := math.Sqrt(1/float64(i) + dev*dev)
-		at := part(target, e.book.Info(closest[i-1]).Key)
-		if at*peers < float64(i)*math.Exp(-params.CrowdSigmas*sigma) {
-			return true
-		}
-	}
-	return false
+	return far
 }
-
-// part is the distance of two keys as a part of the key space.
-func part(a, b key.Key) float64 { return float64(a.Xor(b)[0]) / (1 << 64) }
 
 // suspect looks at whom a walk has found. If they are crowded, the operation is
 // marked, and it is told; and true is returned if it has to ask the whole region.
@@ -83,15 +41,17 @@ func (e *Engine) suspect(o *op, closest []contact.Handle, end lookup.End) (again
 		return false
 	case o.kind == KindRefresh && o.target == e.self.Key:
 		return false // our own neighbours are what the table is judged by
-	case !e.crowded(o.target, closest):
+	}
+	network, far := e.network(), e.distances(o.target, closest)
+	switch {
+	case !network.Crowded(far):
 		if end == lookup.Converged && len(closest) == params.K {
-			e.spacing.add(part(o.target, e.book.Info(closest[params.K-1]).Key))
+			e.spacing.Add(far[params.K-1])
 		}
 		return false
 	case o.kind == KindRefresh:
 		return false
 	}
-	peers, _ := e.density()
 	nearest := make([]*contact.Info, 0, len(closest))
 	for _, h := range closest {
 		nearest = append(nearest, e.book.Info(h))
@@ -99,7 +59,7 @@ func (e *Engine) suspect(o *op, closest []contact.Handle, end lookup.End) (again
 	o.eclipse = true
 	e.facts = append(e.facts, Eclipsed{
 		At: e.now.Mono, Op: o.id, Kind: o.kind, Target: o.target, Closest: nearest,
-		Peers: int(peers), Crowd: part(o.target, e.book.Info(closest[len(closest)-1]).Key) * peers,
+		Peers: int(network.Peers), Crowd: network.Expected(far[len(far)-1]),
 	})
 	return o.get != nil || o.put != nil || o.find != nil
 }
@@ -121,13 +81,7 @@ func (e *Engine) askRegion(o *op) {
 // within the distance in which twice k peers are to be expected, or the k
 // closest if that is more.
 func (e *Engine) region(target key.Key, closest []contact.Handle) []contact.Handle {
-	peers, _ := e.density()
-	for i, h := range closest {
-		if i >= params.K && part(target, e.book.Info(h).Key)*peers > params.CrowdRegion*params.K {
-			return closest[:i]
-		}
-	}
-	return closest
+	return closest[:e.network().Region(e.distances(target, closest))]
 }
 
 // early reports whether a storing may end for its caller: enough peers have

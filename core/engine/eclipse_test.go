@@ -2,8 +2,6 @@ package engine
 
 import (
 	"fmt"
-	"math"
-	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -28,68 +26,6 @@ func nearestOf(book *contact.Book, all []contact.Handle, target key.Key) []conta
 	near := slices.Clone(all)
 	slices.SortFunc(near, func(a, b contact.Handle) int { return target.Closer(book.Info(a).Key, book.Info(b).Key) })
 	return near[:params.K]
-}
-
-// The node learns from its lookups how many peers there are, to 10 %, and who
-// sits close to a third of its targets does not change that.
-func TestTheNumberOfPeersIsLearnt(t *testing.T) {
-	r := rand.New(rand.NewPCG(1, 0))
-	for _, besieged := range []int{0, 10} {
-		var s spacing
-		for i := range params.SpacingSamples {
-			sum := 0.
-			for range params.K {
-				sum += r.ExpFloat64()
-			}
-			if i < besieged {
-				sum = .1
-			}
-			s.add(sum / 10_000)
-		}
-		tolerance := .1
-		if besieged > 0 {
-			tolerance = .2
-		}
-		if got, _ := s.density(); math.Abs(got/10_000-1) > tolerance {
-			t.Errorf("%d besieged: %.0f of 10000", besieged, got)
-		}
-	}
-	if got, _ := new(spacing).density(); got != 0 {
-		t.Errorf("%.0f peers, of no lookup", got)
-	}
-}
-
-func TestOnlyACrowdIsACrowd(t *testing.T) {
-	book := contact.NewBook()
-	book.Pin()
-	e := New(Config{Table: tableOfAll}, contact.New("self"), book, 1)
-	all := scattered(book, 2000)
-	for i := range params.SpacingSamples {
-		target := key.Of(fmt.Append(nil, "sample ", i))
-		e.spacing.add(part(target, book.Info(nearestOf(book, all, target)[params.K-1]).Key))
-	}
-	for i := range 300 {
-		target := key.Of(fmt.Append(nil, "target ", i))
-		if e.crowded(target, nearestOf(book, all, target)) {
-			t.Errorf("target %d is said to be besieged", i)
-		}
-	}
-	// Those closest to a key far away are, to the key, as near as if its space
-	// were a hundredth: half of them is enough.
-	target := key.Of([]byte("besieged"))
-	near := nearestOf(book, all, target)
-	for i := range near[:params.CrowdLeast] {
-		k := target
-		k[0] ^= uint64(i+1) << 40 // 1/2^24 of the key space apart
-		h, _ := book.Intern(&contact.Info{ID: contact.ID(fmt.Sprint("liar ", i)), Key: k})
-		near[i] = h
-	}
-	if !e.crowded(target, near) {
-		t.Error("ten accomplices next to a key are not noticed")
-	}
-	if e.crowded(target, near[:params.CrowdLeast-1]) {
-		t.Error("of fewer than CrowdLeast chance says too little")
-	}
 }
 
 var tableOfAll = table.Config{NoDiversity: true}
@@ -138,7 +74,7 @@ func TestAGetUnderSiegeCorrectsTheRegionAlone(t *testing.T) {
 	all := scattered(book, 2000)
 	for i := range params.SpacingSamples {
 		target := key.Of(fmt.Append(nil, "sample ", i))
-		e.spacing.add(part(target, book.Info(nearestOf(book, all, target)[params.K-1]).Key))
+		e.spacing.Add(target.Xor(book.Info(nearestOf(book, all, target)[params.K-1]).Key)[0])
 	}
 	o := e.newOp(1, KindGet, []byte("besieged"), 0, 1)
 	slices.SortFunc(all, func(a, b contact.Handle) int { return o.target.Closer(book.Info(a).Key, book.Info(b).Key) })

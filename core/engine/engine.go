@@ -11,6 +11,7 @@ import (
 	"github.com/waymark-dht/waymark/core/lookup"
 	"github.com/waymark-dht/waymark/core/mono"
 	"github.com/waymark-dht/waymark/core/params"
+	"github.com/waymark-dht/waymark/core/siege"
 	"github.com/waymark-dht/waymark/core/table"
 	"github.com/waymark-dht/waymark/core/wire"
 )
@@ -85,7 +86,7 @@ type Engine struct {
 	remembered past
 	nearby     past   // who has announced itself on the local network
 	lost       []lost // who left the table since somebody last answered
-	spacing    spacing
+	spacing    siege.Spacing
 	vouchedFor map[contact.ID]bool // if the table is kept by hand: who may be in it
 	refreshes  int                 // bootstraps that began with the table alone
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/waymark-dht/waymark/core/mono"
 	"github.com/waymark-dht/waymark/core/record"
 	"github.com/waymark-dht/waymark/core/republish"
+	"github.com/waymark-dht/waymark/core/siege"
 )
 
 // Kind says what an operation is for.
@@ -89,11 +90,25 @@ type Result struct {
 	FellBack  bool            // of a walk: too few of the peers it was to ask alone have answered
 	Stored    []*contact.Info // KindPut, KindProvide, KindStore: who acknowledged, in that order
 	Unstored  []NotStored     // and who did not, with the reason; what is under way is in neither
+	Outage    bool            // of a storing: at its end everybody failed, which speaks against this node and nobody else
 	Pending   int             // KindPut, KindProvide: peers who are still being told, by an operation of its own
 	Eclipse   bool            // the closest were nearer than chance explains: the whole region was asked (a lookup only says so)
 
+	Network siege.Network // KindLookup: what is known of how many peers there are
+
 	FirstAnswer mono.Time   // a walk: when anybody first answered; zero if nobody did
 	AnsweredAt  []mono.Time // a walk: when each of Closest answered
+}
+
+// Spared returns the keys of the peers that did not acknowledge a record for
+// reasons that are not theirs: our side had no room, or was down.
+func (r *Result) Spared() (keys []key.Key) {
+	for _, u := range r.Unstored {
+		if r.Outage || !u.Failure.Blames() {
+			keys = append(keys, u.Peer.Key)
+		}
+	}
+	return keys
 }
 
 // NotStored is a peer that did not acknowledge a record.

@@ -192,6 +192,6 @@ func (e *Engine) storeEnded(o *op, why Outcome) {
 	e.dropAttempts(o)
 	e.close(o, Result{
 		Outcome: why, Closest: o.closest, Stats: o.stats, Stored: s.stored, Unstored: s.failed,
-		Pending: o.pending, Eclipse: o.eclipse,
+		Pending: o.pending, Eclipse: o.eclipse, Outage: len(s.failed) > 0 && e.memory.Outage(),
 	})
 }

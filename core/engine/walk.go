@@ -244,6 +244,9 @@ func (e *Engine) walkEnded(o *op) {
 		return
 	}
 	r.Eclipse = o.eclipse
+	if o.kind == KindLookup {
+		r.Network = e.network()
+	}
 	switch {
 	case o.get != nil:
 		e.getWalked(o, r, closest)

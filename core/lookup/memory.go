@@ -175,6 +175,10 @@ func (m *Memory) DownAt() mono.Time {
 	}
 }
 
+// Outage reports whether every recent attempt has failed, of so many peers and
+// groups that no failure is held against anybody.
+func (m *Memory) Outage() bool { return m.recent.ours }
+
 // SinceAnswer returns how long ago somebody answered, and false if nobody has.
 func (m *Memory) SinceAnswer(now mono.Time) (time.Duration, bool) {
 	return now.Sub(m.recent.answered), m.recent.any

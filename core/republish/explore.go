@@ -9,6 +9,7 @@ import (
 	"github.com/waymark-dht/waymark/core/key"
 	"github.com/waymark-dht/waymark/core/mono"
 	"github.com/waymark-dht/waymark/core/params"
+	"github.com/waymark-dht/waymark/core/siege"
 )
 
 // run is one region under way: first its peers are looked up until the k
@@ -24,7 +25,9 @@ type run struct {
 	served  int       // keys[:served] have their closest peers known
 	certain int       // of them, those that do for certain
 	own     bool      // the lookup under way is for a key itself
-	aim     key.Key   // what it is for
+	wide    bool      // and for many more than k peers
+	asked   []byte    // what it is for
+	aim     key.Key   // and where that is
 	peers   []*target // met, in the order of the key space
 	known   cover     // where all peers are known
 	vague   bool      // the last lookup did not converge
@@ -38,6 +41,8 @@ type run struct {
 	round  int
 	sent   int // batches
 	stored int
+
+	besieged int // of those that were announced
 }
 
 // job is one key to be provided.
@@ -77,7 +82,9 @@ func (m *Machine) explore(r *run) {
 	for r.served < len(r.keys) {
 		at := r.keys[r.served].at
 		depth, ok := r.complete(at[0])
-		if ok && (depth == 0 || r.count(bounds(at[0], depth)) >= params.K) {
+		besieged := m.besieged(r, at)
+		reaches := !besieged || m.network.Beyond(^uint64(0)>>depth)
+		if ok && (depth == 0 || r.count(bounds(at[0], depth)) >= params.K && reaches) {
 			r.served++
 			r.certain++
 			continue
@@ -87,7 +94,7 @@ func (m *Machine) explore(r *run) {
 			break
 		}
 		if r.lookups < params.SweepLookups {
-			m.lookup(r, depth, ok)
+			m.lookup(r, depth, ok, besieged)
 			return
 		}
 		r.served++
@@ -123,21 +130,46 @@ func (r *run) stretch(lo, hi uint64) (from, to int) {
 // has too few peers, it is the other half of the next shorter prefix, which
 // serves the keys around it too, unless this key is the last, or lookups do not
 // converge. And it is the other half of the key space once, if few peers might be
-// all there are.
-func (m *Machine) lookup(r *run, depth int, complete bool) {
-	preimage := []byte(r.keys[r.served].text)
-	r.own = true
-	if r.doubted == doubting {
+// all there are. If the key is besieged, it is the key itself, and more peers than
+// those who besiege it may be.
+func (m *Machine) lookup(r *run, depth int, complete, besieged bool) {
+	own := []byte(r.keys[r.served].text)
+	switch {
+	case r.doubted == doubting:
 		p := key.Preimage(r.aim.FlipBit(0), 1, 0)
-		preimage, r.own = p[:], false
-	} else if complete && !r.vague && len(r.keys)-r.served > 1 {
+		m.seek(r, p[:], false, false)
+		return
+	case besieged:
+		m.seek(r, own, true, true)
+		return
+	case complete && !r.vague && len(r.keys)-r.served > 1:
 		if p, ok := r.sibling(r.keys[r.served].at, depth); ok {
-			preimage, r.own = p, false
+			m.seek(r, p, false, false)
+			return
 		}
 	}
-	r.id, r.aim = m.id(), key.Of(preimage)
+	m.seek(r, own, true, false)
+}
+
+// seek looks up who is closest to a preimage, which may be the key itself.
+func (m *Machine) seek(r *run, preimage []byte, own, wide bool) {
+	r.id, r.aim, r.asked, r.own, r.wide = m.id(), key.Of(preimage), preimage, own, wide
 	r.lookups++
-	m.actions = append(m.actions, Lookup{ID: r.id, Preimage: preimage})
+	m.actions = append(m.actions, Lookup{ID: r.id, Preimage: preimage, Wide: wide})
+}
+
+// besieged reports whether the peers that were met closest to a key are nearer
+// to it than chance explains: then it may be that they alone are found.
+func (m *Machine) besieged(r *run, at key.Key) bool {
+	return m.network.Peers > 0 && m.network.Crowded(distances(at, r.nearest(at, params.K)))
+}
+
+func distances(at key.Key, near []*target) []siege.Distance {
+	far := make([]siege.Distance, len(near))
+	for i, t := range near {
+		far[i] = at.Xor(t.Key)[0]
+	}
+	return far
 }
 
 // sibling returns a preimage in the first part that is not known of the other
@@ -169,6 +201,9 @@ func (m *Machine) lookedUp(ev LookedUp) {
 		return
 	}
 	m.nobody, m.hold = 0, 0
+	if ev.Network.Peers > 0 {
+		m.network = ev.Network
+	}
 	for _, p := range ev.Peers {
 		r.meet(p)
 	}
@@ -177,6 +212,10 @@ func (m *Machine) lookedUp(ev LookedUp) {
 		m.survey(r, ev.Peers)
 	} else if r.doubted == doubting {
 		r.doubted = settled // it did not find out
+	}
+	if !r.wide && r.doubted != doubting && r.lookups < params.SweepLookups && m.besieged(r, r.aim) {
+		m.seek(r, r.asked, r.own, true) // and find who is behind those who besiege it
+		return
 	}
 	if r.own {
 		r.served++
@@ -197,12 +236,15 @@ func (r *run) meet(p *contact.Info) {
 // nearer to its aim than the last of the closest is among them. Fewer than k are
 // no proof that there are no more: where tables are old, the dead may take the
 // places of those who would be named. If a lookup at the other end of the key
-// space finds the same, they are.
+// space finds the same, they are. Who besieges a key says nothing of how large
+// the network is.
 func (m *Machine) survey(r *run, closest []*contact.Info) {
-	closest = closest[:min(len(closest), params.K)]
+	if !r.wide {
+		closest = closest[:min(len(closest), params.K)]
+	}
 	shared := r.aim.CommonPrefix(closest[len(closest)-1].Key)
 	r.known.add(bounds(r.aim[0], min(shared+1, headBits-1)))
-	if len(closest) == params.K {
+	if len(closest) == params.K && !m.besieged(r, r.aim) {
 		m.learn(shared)
 	}
 	switch found := keysOf(closest); {
@@ -258,7 +300,7 @@ func (m *Machine) running(id ID) *run {
 func (m *Machine) end(r *run) {
 	m.runs = slices.DeleteFunc(m.runs, func(other *run) bool { return other == r })
 	m.facts = append(m.facts, Swept{
-		Prefix: r.lo, Bits: r.bits, Keys: len(r.keys), Stored: r.stored, Certain: min(r.certain, r.stored),
+		Prefix: r.lo, Bits: r.bits, Keys: len(r.keys), Stored: r.stored, Certain: min(r.certain, r.stored), Besieged: r.besieged,
 		Lookups: r.lookups, Peers: len(r.peers), Told: r.sent, Lag: r.lag,
 	})
 	if m.single {
@@ -276,18 +318,18 @@ func (m *Machine) end(r *run) {
 	m.forget(g)
 }
 
-// nearest returns the k nearest to a key of the peers that were met, nearest
+// nearest returns the n nearest to a key of the peers that were met, nearest
 // first.
-func (r *run) nearest(at key.Key) []*target {
+func (r *run) nearest(at key.Key, n int) []*target {
 	lo, hi := 0, len(r.peers)
-	for bit := 0; bit < headBits && hi-lo > params.K; bit++ {
+	for bit := 0; bit < headBits && hi-lo > n; bit++ {
 		from, to := r.stretch(bounds(at[0], bit+1))
-		if to-from < params.K {
+		if to-from < n {
 			break
 		}
 		lo, hi = from, to
 	}
 	near := slices.Clone(r.peers[lo:hi])
 	slices.SortFunc(near, func(a, b *target) int { return at.Closer(a.Key, b.Key) })
-	return near[:min(len(near), params.K)]
+	return near[:min(len(near), n)]
 }

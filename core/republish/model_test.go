@@ -266,7 +266,7 @@ func TestNearestIsTheSortedList(t *testing.T) {
 		}
 		for n := range 20 {
 			at := key.Of(multihash(n))
-			got, want := r.nearest(at), w.closest(at)
+			got, want := r.nearest(at, params.K), w.closest(at)
 			if len(got) != len(want) {
 				t.Fatalf("%d, want %d", len(got), len(want))
 			}

@@ -12,6 +12,7 @@ import (
 	"github.com/waymark-dht/waymark/core/key"
 	"github.com/waymark-dht/waymark/core/mono"
 	"github.com/waymark-dht/waymark/core/params"
+	"github.com/waymark-dht/waymark/core/siege"
 )
 
 // Event is something that happened, told to the machine.
@@ -39,12 +40,16 @@ type (
 	LookedUp struct {
 		ID        ID
 		Peers     []*contact.Info
-		Converged bool // or else there may be nearer ones
+		Converged bool          // or else there may be nearer ones
+		Network   siege.Network // what is known of how many peers there are
 	}
-	// Announced is the outcome of an Announce: the peers that took their batch.
+	// Announced is the outcome of an Announce: the peers that took their batch,
+	// and those that are not to blame for it that they did not: our own side was
+	// overloaded, or down.
 	Announced struct {
-		ID   ID
-		Took []key.Key
+		ID     ID
+		Took   []key.Key
+		Spared []key.Key
 	}
 	// Tick says nothing but the time.
 	Tick struct{}
@@ -70,6 +75,7 @@ type (
 	Lookup struct {
 		ID       ID
 		Preimage []byte
+		Wide     bool // ask for params.MaxWanted of them: the key is besieged
 	}
 	// Announce tells peers what this node provides.
 	Announce struct {
@@ -89,15 +95,18 @@ type Batch struct {
 
 // Swept is what there is to tell of a region once it was provided for.
 type Swept struct {
-	Prefix  uint64        // the first bits of the region
-	Bits    int           // how many they are
-	Keys    int           // that were to be provided
-	Stored  int           // of them taken by at least params.SweepEnough peers, or by all there are
-	Certain int           // of them those whose closest peers were known for certain
-	Lookups int           // that it took
-	Peers   int           // that were met
-	Told    int           // batches that were sent
-	Lag     time.Duration // how long after its time it began
+	Prefix  uint64 // the first bits of the region
+	Bits    int    // how many they are
+	Keys    int    // that were to be provided
+	Stored  int    // of them taken by at least params.SweepEnough peers, or by all there are
+	Certain int    // of them those whose closest peers were known for certain
+	// Besieged are those of which the closest peers are nearer than chance
+	// explains: their whole region was told.
+	Besieged int
+	Lookups  int           // that it took
+	Peers    int           // that were met
+	Told     int           // batches that were sent
+	Lag      time.Duration // how long after its time it began
 }
 
 // Status is where the schedule stands.
@@ -120,6 +129,7 @@ type Machine struct {
 	depth   int       // bits of a region's prefix
 	nearest int       // parts of bits (unit) that a target shares with its k closest, smoothed
 	samples int       // lookups that nearest is the mean of
+	network siege.Network
 	items   items
 	keep    int       // items that are provided again
 	queued  int       // items that are to be provided at once

@@ -13,17 +13,27 @@ type share struct {
 	job  int
 	text []byte
 	near []*target // its closest peers
-	took uint32    // bit n: near[n] has taken it
-	said uint32    // bit n: it is being told
+	took marks     // which of them have taken it
+	said marks     // and which are being told
 
 	enough int // how many have to
 }
 
+// marks says something of each of some peers, of which there are no more than a
+// besieged key has in its region.
+type marks [2]uint64
+
+const _ = uint(len(marks{})*64 - params.MaxWanted) // there is room for all
+
+func (m *marks) set(n int)      { m[n/64] |= 1 << (n % 64) }
+func (m *marks) has(n int) bool { return m[n/64]&(1<<(n%64)) != 0 }
+func (m *marks) count() int     { return bits.OnesCount64(m[0]) + bits.OnesCount64(m[1]) }
+
 // missing reports whether a peer has still to be told of the key.
-func (s *share) missing(n int) bool { return s.took&(1<<n) == 0 }
+func (s *share) missing(n int) bool { return !s.took.has(n) }
 
 // complete reports whether all have taken it.
-func (s *share) complete() bool { return bits.OnesCount32(s.took) == len(s.near) }
+func (s *share) complete() bool { return s.took.count() == len(s.near) }
 
 // tell announces the next of the keys: so many that no peer is told more than a
 // batch, and not before the pace allows. If no peer of the region is left that
@@ -37,7 +47,7 @@ func (m *Machine) tell(r *run) {
 		return // Wake says when
 	}
 	if r.shares == nil {
-		r.apportion()
+		m.apportion(r)
 	}
 	r.round++
 	r.id = m.id()
@@ -48,11 +58,11 @@ func (m *Machine) tell(r *run) {
 }
 
 // apportion chooses the keys that are announced next, and the peers for each.
-func (r *run) apportion() {
+func (m *Machine) apportion(r *run) {
 	r.round = 0
 	count := make(map[*target]int)
 	for n := r.told; n < len(r.keys); n++ {
-		near := r.nearest(r.keys[n].at)
+		near := m.takers(r, r.keys[n].at)
 		full := slices.ContainsFunc(near, func(t *target) bool { return count[t] >= params.SweepBatch })
 		if full {
 			return
@@ -61,9 +71,28 @@ func (r *run) apportion() {
 			count[t]++
 		}
 		r.shares = append(r.shares, share{
-			job: n, text: []byte(r.keys[n].text), near: near, enough: max(1, min(len(near), params.SweepEnough)),
+			job: n, text: []byte(r.keys[n].text), near: near, enough: enough(near),
 		})
 	}
+}
+
+// takers are the peers that a key goes to: the k closest of those that were met,
+// or if the key is besieged all who are in the region around it.
+func (m *Machine) takers(r *run, at key.Key) []*target {
+	if !m.besieged(r, at) {
+		return r.nearest(at, params.K)
+	}
+	near := r.nearest(at, params.MaxWanted)
+	return near[:m.network.Region(distances(at, near))]
+}
+
+// enough is how many of them have to take it: half of those of a region, as some
+// were placed there to say that they do.
+func enough(near []*target) int {
+	if len(near) > params.K {
+		return (len(near) + 1) / 2
+	}
+	return max(1, min(len(near), params.SweepEnough))
 }
 
 // batches are the keys of each peer that has still to take some, in the order
@@ -72,7 +101,7 @@ func (r *run) batches() []Batch {
 	var loaded []*target
 	for i := range r.shares {
 		s := &r.shares[i]
-		s.said = 0
+		s.said = marks{}
 		for n, t := range s.near {
 			if !s.missing(n) || len(t.load) >= params.SweepBatch {
 				continue
@@ -81,7 +110,7 @@ func (r *run) batches() []Batch {
 				loaded = append(loaded, t)
 			}
 			t.load = append(t.load, s.text)
-			s.said |= 1 << n
+			s.said.set(n)
 		}
 	}
 	all := make([]Batch, len(loaded))
@@ -99,16 +128,18 @@ func (m *Machine) announced(ev Announced) {
 		return
 	}
 	r.id = 0
-	r.settle(ev.Took)
+	r.settle(ev)
 	if r.round < params.SweepRounds && r.open() {
-		r.replace()
+		m.replace(r)
 		if r.open() {
 			m.tell(r)
 			return
 		}
 	}
 	for i := range r.shares {
-		if s := &r.shares[i]; bits.OnesCount32(s.took) >= s.enough {
+		s := &r.shares[i]
+		r.besieged += one(len(s.near) > params.K)
+		if s.took.count() >= s.enough {
 			r.stored++
 			m.provided(r.keys[s.job])
 		}
@@ -123,32 +154,41 @@ func (r *run) open() bool {
 	return slices.ContainsFunc(r.shares, func(s share) bool { return !s.complete() })
 }
 
-// settle notes who has taken its batch; who has not gets a strike.
-func (r *run) settle(took []key.Key) {
-	took = slices.SortedFunc(slices.Values(took), key.Key.Compare)
-	has := func(t *target) bool {
-		_, found := slices.BinarySearchFunc(took, t.Key, key.Key.Compare)
-		return found
-	}
+// settle notes who has taken its batch; who has not gets a strike, unless that is
+// not its fault.
+func (r *run) settle(ev Announced) {
+	took, spared := keySet(ev.Took), keySet(ev.Spared)
 	for i := range r.shares {
 		s := &r.shares[i]
 		for n, t := range s.near {
-			if s.said&(1<<n) != 0 && has(t) {
-				s.took |= 1 << n
+			if s.said.has(n) && took.has(t.Key) {
+				s.took.set(n)
 			}
 		}
 	}
 	for _, t := range r.peers {
-		if len(t.load) > 0 && !has(t) {
+		if len(t.load) > 0 && !took.has(t.Key) && !spared.has(t.Key) {
 			t.strikes++
 		}
 		t.load = nil
 	}
 }
 
+// sortedKeys is a set of keys.
+type sortedKeys []key.Key
+
+func keySet(keys []key.Key) sortedKeys {
+	return slices.SortedFunc(slices.Values(keys), key.Key.Compare)
+}
+
+func (s sortedKeys) has(k key.Key) bool {
+	_, found := slices.BinarySearchFunc(s, k, key.Key.Compare)
+	return found
+}
+
 // replace gives the keys of peers that have failed too often to the next
 // nearest.
-func (r *run) replace() {
+func (m *Machine) replace(r *run) {
 	out := func(t *target) bool { return t.strikes >= params.SweepStrikes }
 	r.peers = slices.DeleteFunc(r.peers, out)
 	for i := range r.shares {
@@ -156,10 +196,10 @@ func (r *run) replace() {
 		if !slices.ContainsFunc(s.near, out) {
 			continue
 		}
-		near, took := r.nearest(r.keys[s.job].at), uint32(0)
+		near, took := m.takers(r, r.keys[s.job].at), marks{}
 		for n, t := range near {
 			if was := slices.Index(s.near, t); was >= 0 && !s.missing(was) {
-				took |= 1 << n
+				took.set(n)
 			}
 		}
 		s.near, s.took = near, took

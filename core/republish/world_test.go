@@ -12,6 +12,7 @@ import (
 	"github.com/waymark-dht/waymark/core/key"
 	"github.com/waymark-dht/waymark/core/mono"
 	"github.com/waymark-dht/waymark/core/params"
+	"github.com/waymark-dht/waymark/core/siege"
 )
 
 // failer is what a test and a drawn test have in common.
@@ -41,6 +42,9 @@ type world struct {
 	vague   func() bool                   // a lookup does not converge
 	refuses func(*contact.Info, int) bool // a peer does not take so many keys
 	hidden  func() int                    // how many of the closest nobody names
+	ours    func() bool                   // what is not taken now is our own fault
+
+	network siege.Network // that lookups tell of
 }
 
 const epoch = mono.Wall(1_767_225_600) * second
@@ -51,6 +55,7 @@ func newWorld(t failer, seed uint64, peers int) *world {
 		met: map[contact.ID]bool{}, holders: map[string]map[contact.ID]mono.Wall{},
 		nobody: func() bool { return false }, vague: func() bool { return false },
 		refuses: func(*contact.Info, int) bool { return false }, hidden: func() int { return 0 },
+		ours: func() bool { return false },
 	}
 	w.populate(peers)
 	w.m = New(w.now, params.SweepWidth)
@@ -83,6 +88,13 @@ func (w *world) closest(at key.Key) []*contact.Info {
 	near := slices.Clone(w.around(at))
 	slices.SortFunc(near, func(a, b *contact.Info) int { return at.Closer(a.Key, b.Key) })
 	return near[:min(params.K, len(near))]
+}
+
+// nearest are the true n closest to a key.
+func (w *world) nearest(at key.Key, n int) []*contact.Info {
+	near := slices.Clone(w.peers)
+	slices.SortFunc(near, func(a, b *contact.Info) int { return at.Closer(a.Key, b.Key) })
+	return near[:min(n, len(near))]
 }
 
 // around are the peers of the longest prefix of a key that k of them have.
@@ -222,6 +234,9 @@ func (w *world) carryOut(n int) {
 			return
 		}
 		near, vague := w.closest(key.Of(a.Preimage)), w.vague()
+		if a.Wide {
+			near = w.nearest(key.Of(a.Preimage), params.MaxWanted)
+		}
 		if vague { // it missed some
 			near = near[w.rng.IntN(len(near)):]
 		}
@@ -229,7 +244,7 @@ func (w *world) carryOut(n int) {
 		for _, p := range near {
 			w.met[p.ID] = true
 		}
-		w.step(LookedUp{ID: a.ID, Peers: near, Converged: !vague})
+		w.step(LookedUp{ID: a.ID, Peers: near, Converged: !vague, Network: w.network})
 	case Announce:
 		w.step(w.deliver(a))
 	}
@@ -240,6 +255,9 @@ func (w *world) deliver(a Announce) Announced {
 	for _, b := range a.Batches {
 		w.told++
 		if w.refuses(b.Peer, len(b.Keys)) {
+			if w.ours() {
+				out.Spared = append(out.Spared, b.Peer.Key)
+			}
 			continue
 		}
 		out.Took = append(out.Took, b.Peer.Key)

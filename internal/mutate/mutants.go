@@ -257,7 +257,7 @@ var schedules = []mutant{
 
 // What is stored, and on whom.
 var records = []mutant{
-	one("a crowd around a key is never noticed", "engine/eclipse.go",
+	one("a crowd around a key is never noticed", "siege/siege.go",
 		"params.CrowdSigmas*sigma) {\n\t\t\treturn true\n", "params.CrowdSigmas*sigma) {\n\t\t\treturn false\n"),
 	one("one group is enough for an early end", "engine/eclipse.go",
 		"return len(groups)+alone >= min(s.enough, params.EarlyGroups)", "return true"),

@@ -50,8 +50,9 @@ var Rooms = []Room{
 	{Path: "core/wire", Uses: []string{"core/contact", "core/record", "core/params"}, Others: protowire},
 	{Path: "core/table", Uses: []string{"core/key", "core/contact", "core/mono", "core/params"}},
 	{Path: "core/lookup", Uses: []string{"core/key", "core/contact", "core/mono", "core/params"}},
+	{Path: "core/siege", Uses: []string{"core/params"}},
 	{Path: "core/boot", Uses: []string{"core/key", "core/contact", "core/mono", "core/params"}},
-	{Path: "core/republish", Uses: []string{"core/key", "core/contact", "core/mono", "core/params"}},
+	{Path: "core/republish", Uses: []string{"core/key", "core/contact", "core/mono", "core/params", "core/siege"}},
 	{Path: "core/replicate", Uses: []string{"core/mono", "core/params"}},
 	{Path: "core/server", Uses: []string{
 		"core/key", "core/contact", "core/mono", "core/record", "core/table", "core/wire", "core/params",
