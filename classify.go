@@ -30,6 +30,7 @@ const (
 	negotiating
 	waiting // for the first byte of the answer
 	reading
+	checking // by the owner's hooks and validators
 )
 
 func (a *attempt) enter(p phase) { a.phase.Store(int32(p)) }
@@ -54,6 +55,7 @@ var overdue = map[phase]struct {
 	negotiating: {contact.MuteIdentify, "the protocol negotiation was not answered in time"},
 	waiting:     {contact.Silent, "the request was not answered in time"},
 	reading:     {contact.Slow, "the answer was not complete in time"},
+	checking:    {contact.NotSent, "a validator or hook of this node did not return in time"},
 }
 
 // timedOut returns what it means that time ran out now.

@@ -4,6 +4,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/network"
+
 	"github.com/waymark-dht/waymark/core/contact"
 )
 
@@ -19,17 +21,15 @@ func (d *doubt) raise() {
 	d.at.Store(&now)
 }
 
-// excuse returns the failure of an attempt as the engine is to learn of it. If
-// time ran out on a doubtful connection, that says nothing of the peer: the
-// connection is ended, so that the next attempt dials.
-func (d *doubt) excuse(a *attempt, f contact.Failure, detail string) (contact.Failure, string) {
+// of returns the connection that is to blame for the failure of an attempt, or
+// nil: if time ran out on a doubtful one, that says nothing of the peer.
+func (d *doubt) of(a *attempt, f contact.Failure) network.Conn {
 	at := d.at.Load()
 	a.mu.Lock()
 	conn := a.conn
 	a.mu.Unlock()
 	if at == nil || conn == nil || !f.RanOut() || !conn.Stat().Opened.Before(*at) {
-		return f, detail
+		return nil
 	}
-	go a.hangUp()
-	return contact.Suspended, "the connection did not survive a change: " + detail
+	return conn
 }

@@ -226,8 +226,9 @@ func (d *driver) checkClocks() {
 	}
 	d.checked = now
 	d.logs.line("the clocks jumped: what was under way is asked again", "gap", gap.String())
+	before := d.workers.suspended() // and not what is asked because of it
 	d.step(engine.ClockJumped{Gap: int64(gap)})
-	for _, ev := range d.workers.suspended() {
+	for _, ev := range before {
 		d.step(ev)
 	}
 }

@@ -52,15 +52,20 @@ func (w *workers) exchange(a *attempt) engine.Event {
 	}
 	if err != nil {
 		how, detail := a.verdict(err, w.cfg.DialWatch)
-		return a.failed(w.doubt.excuse(a, how, detail))
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return w.excused(a, how, detail)
 	}
-	return w.answered(a, m)
+	from := w.verified(a)
+	a.enter(checking)
+	a.uses(nil, nil) // whoever is slow from here on is on our side
+	return w.answered(a, m, from)
 }
 
 // answered is the outcome of an answer: what the node's policy and the key's
 // validator leave of it.
-func (w *workers) answered(a *attempt, m wire.Message) engine.Event {
-	ev := engine.Answered{Attempt: a.id, From: w.verified(a), Closer: w.approved(w.policy.contacts(contactsIn(m.Closer)))}
+func (w *workers) answered(a *attempt, m wire.Message, from *contact.Info) engine.Event {
+	ev := engine.Answered{Attempt: a.id, From: from, Closer: w.approved(w.policy.contacts(contactsIn(m.Closer)))}
 	ev.Unwanted = !w.welcome(cmp.Or(ev.From, a.to))
 	switch {
 	case a.ask == engine.AskProviders:
@@ -70,6 +75,8 @@ func (w *workers) answered(a *attempt, m wire.Message) engine.Event {
 	case a.ask == engine.AskValue && m.Record != nil:
 		if !bytes.Equal(m.Record.Key, a.key) {
 			ev.Refused = "a record for another key"
+		} else if w.stuck() {
+			ev.Refused = "earlier calls of validators do not return"
 		} else if err := w.shelf.rules.check(a.key, m.Record.Value); err != nil {
 			ev.Refused = oneLine(err)
 		} else {
@@ -103,21 +110,23 @@ func (w *workers) talk(a *attempt, s *stream) (m wire.Message, err error) {
 			return m, err
 		}
 	} else if !a.uses(s.Conn(), s.Stream) {
+		s.Reset() // whoever cuts the attempt may have come before that
 		return m, a.ctx.Err()
 	}
 	if m, err = s.ask(a, w.cfg.Protocol, w.self.Load()); err != nil {
 		s.Reset()
 		return m, err
 	}
-	w.putAside(a.peer, s)
+	w.putAside(a, s)
 	return m, nil
 }
 
 // putAside keeps a stream for the peer's next request, or ends it. A second
-// answer on it is nobody's.
-func (w *workers) putAside(id peer.ID, s *stream) {
+// answer on it is nobody's. This attempt must not cut it any more, and may be
+// about to.
+func (w *workers) putAside(a *attempt, s *stream) {
 	s.SetDeadline(time.Time{})
-	if s.in.Buffered() > 0 || !w.idle.put(id, s) {
+	if ours := a.uses(s.Conn(), nil); !ours || s.in.Buffered() > 0 || !w.idle.put(a.peer, s) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.dispose([]*stream{s})

@@ -1,8 +1,11 @@
 package waymark
 
 import (
+	"cmp"
 	"context"
+	"maps"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -168,25 +171,44 @@ func (w *workers) expired(now mono.Time) (events []engine.Event) {
 		return nil
 	}
 	w.next = mono.Never
-	for id, a := range w.due {
+	for _, a := range w.inOrder() {
 		if !a.deadline.Due(now) {
 			w.next = mono.Earlier(w.next, a.deadline)
 			continue
 		}
-		delete(w.due, id)
+		delete(w.due, a.id)
 		a.cancel()
 		events = append(events, w.late(a))
 	}
 	return events
 }
 
-// late is the outcome of an attempt whose deadline has come.
+// inOrder returns the attempts that the engine waits for, in the order in which
+// it made them. The caller holds the lock.
+func (w *workers) inOrder() []*attempt {
+	return slices.SortedFunc(maps.Values(w.due), func(a, b *attempt) int { return cmp.Compare(a.id, b.id) })
+}
+
+// late is the outcome of an attempt whose deadline has come. The caller holds
+// the lock.
 func (w *workers) late(a *attempt) engine.Event {
 	if a.to == nil {
 		return a.failed(contact.Silent, "no answer in time")
 	}
 	how, detail := a.timedOut(w.cfg.DialWatch)
-	return a.failed(w.doubt.excuse(a, how, detail))
+	return w.excused(a, how, detail)
+}
+
+// excused is the outcome of an attempt that failed, unless the connection is to
+// blame, which is then ended: the next attempt is to dial. The caller holds the
+// lock.
+func (w *workers) excused(a *attempt, f contact.Failure, detail string) engine.Event {
+	dead := w.doubt.of(a, f)
+	if dead == nil {
+		return a.failed(f, detail)
+	}
+	w.aside(func() { dead.Close() })
+	return a.failed(contact.Suspended, "the connection did not survive a change: "+detail)
 }
 
 // hasten moves the deadline of an attempt forward.
@@ -223,8 +245,8 @@ func (w *workers) suspended() (events []engine.Event) {
 	w.doubt.raise()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for id, a := range w.due {
-		delete(w.due, id)
+	for _, a := range w.inOrder() {
+		delete(w.due, a.id)
 		a.cancel()
 		events = append(events, a.failed(contact.Suspended, "the machine slept or its clock was set"))
 	}
@@ -234,50 +256,47 @@ func (w *workers) suspended() (events []engine.Event) {
 }
 
 // cut ends a call whose deadline has come or that nobody waits for: gently at
-// first, and by closing the connection when that did not help. KAD-11.4.
+// first, and by closing the connection when that did not help. Each of the three
+// may block, and the call is a zombie until none does. KAD-11.4.
 func (w *workers) cut(a *attempt) {
-	reset := make(chan struct{})
-	go func() { // a Reset may block as well
-		defer close(reset)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
 		a.reset()
+		<-a.over
 	}()
 	timer := time.NewTimer(params.ZombieGrace)
 	defer timer.Stop()
 	select {
-	case <-a.over:
+	case <-ended:
 	case <-timer.C:
-		buried := w.bury(a)
-		go a.hangUp()
-		<-a.over
-		if buried {
-			w.unbury(a)
-		}
+		unbury := w.bury(a)
+		a.hangUp()
+		<-ended
+		unbury()
 	}
-	<-reset
 	a.cancel()
 	w.leave()
 }
 
-// bury enters a zombie into the ledger. If that is full, the call goes on to
-// count as one of those under way, of which there are also only so many.
-func (w *workers) bury(a *attempt) bool {
+// bury enters a zombie into the ledger and returns what takes it out again. If
+// that is full, the call goes on to count as one of those under way, of which
+// there are also only so many.
+func (w *workers) bury(a *attempt) (unbury func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.buried >= params.MaxZombies {
-		return false
+		return func() {}
 	}
-	w.zombies[a.whom()]++
+	whom := a.whom()
+	w.zombies[whom]++
 	w.buried++
 	w.peak = max(w.peak, w.buried)
-	return true
-}
-
-func (w *workers) unbury(a *attempt) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.buried--
-	if w.zombies[a.whom()]--; w.zombies[a.whom()] == 0 {
-		delete(w.zombies, a.whom())
+	return func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.buried--
+		less(w.zombies, whom)
 	}
 }
 
@@ -320,18 +339,26 @@ func (w *workers) stop() <-chan struct{} {
 	return w.drained
 }
 
-// dispose ends streams that are no longer wanted, off the caller's goroutine.
-// The caller holds the lock.
+// dispose ends streams that are no longer wanted. The caller holds the lock.
 func (w *workers) dispose(streams []*stream) {
 	if len(streams) == 0 {
 		return
 	}
-	w.live++
-	go func() {
-		defer w.leave()
+	w.aside(func() {
 		for _, s := range streams {
 			s.Close()
 		}
+	})
+}
+
+// aside makes a call into libp2p that nobody waits for, off the caller's
+// goroutine: it may block, and counts as one under way. The caller holds the
+// lock.
+func (w *workers) aside(call func()) {
+	w.live++
+	go func() {
+		defer w.leave()
+		call()
 	}()
 }
 
@@ -343,8 +370,21 @@ func (w *workers) sweep() {
 	w.dispose(old)
 }
 
-// whom returns the peer or the name that the attempt waits for.
-func (a *attempt) whom() string { return string(a.peer) + a.name }
+// whom returns the peer or the name that the attempt waits for; it is empty for
+// a validator.
+func (a *attempt) whom() string {
+	if a.at() == checking {
+		return ""
+	}
+	return string(a.peer) + a.name
+}
+
+// stuck reports whether validators have to be left alone, as they do not return.
+func (w *workers) stuck() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.zombies[""] >= params.MaxZombiesPerPeer
+}
 
 // failed is the outcome of an attempt that got nowhere.
 func (a *attempt) failed(f contact.Failure, detail string) engine.Event {
