@@ -248,8 +248,10 @@ func (c Config) checked(self peer.ID) (Config, engine.Config, error) {
 		err = badConfig("%d seeds; at most %d peers and names are possible", len(seeds), params.MaxSeeds)
 	}
 	remembered := make([]*contact.Info, 0, params.MaxRemembered)
-	for _, info := range c.Remembered[:min(len(c.Remembered), params.MaxRemembered)] {
-		remembered = append(remembered, contactOf(info))
+	for _, info := range c.Remembered {
+		if info.ID.Validate() == nil && len(remembered) < params.MaxRemembered {
+			remembered = append(remembered, contactOf(info))
+		}
 	}
 	return c, engine.Config{
 		Seeds: seeds, Remembered: remembered, Paths: max(1, c.Paths), Manual: c.ManualAdmission,

@@ -59,7 +59,14 @@ type DHT struct {
 
 // New starts a node on a host. The host stays the caller's: close the node
 // first, then the host. New asks nobody anything; see Bootstrap.
+//
+// It waits for the host's event bus and its subscribers no longer than
+// params.HostDeadline: a bus that is stuck before that is an error, one that does
+// not take the news that the node serves is not.
 func New(h host.Host, cfg Config) (*DHT, error) {
+	if h == nil {
+		return nil, badConfig("there is no host")
+	}
 	lasting := cfg.Store != nil
 	if lasting {
 		cfg.remember()
@@ -167,7 +174,7 @@ func (d *DHT) tend() error {
 	if d.tended.Swap(true) {
 		return nil
 	}
-	return d.mail.send(engine.Supervise{})
+	return d.mail.insist(engine.Supervise{})
 }
 
 // WaitReady returns nil once the node has a useful table, and bootstraps if it
@@ -436,7 +443,7 @@ func (d *DHT) shut() error {
 			left = append(left, errors.New("the store"))
 		}
 	}
-	d.mail.withdraw(engine.Shutdown{})
+	_ = d.mail.insist(engine.Shutdown{})
 	d.shelf.halt()
 	for _, part := range []struct {
 		name string

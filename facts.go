@@ -28,6 +28,7 @@ func (d *DHT) Facts(ctx context.Context) <-chan Fact {
 type hub struct {
 	mu      sync.Mutex
 	readers map[*reader]func() bool // and what to undo with each
+	at      mono.Time               // of the last fact
 	closed  bool
 }
 
@@ -74,6 +75,12 @@ func (h *hub) dropLocked(r *reader) {
 		return
 	}
 	delete(h.readers, r)
+	if r.missed > 0 {
+		select {
+		case r.out <- engine.Missed{At: h.at, Count: r.missed}:
+		default: // it has stopped reading
+		}
+	}
 	close(r.out)
 	if undo != nil {
 		undo()
@@ -84,6 +91,7 @@ func (h *hub) dropLocked(r *reader) {
 func (h *hub) publish(at mono.Time, f Fact) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.at = at
 	for r := range h.readers {
 		if !r.take(at, f) {
 			h.dropLocked(r)

@@ -21,7 +21,7 @@ func newFirstHand() *firstHand { return &firstHand{of: make(map[contact.ID][]con
 func (f *firstHand) learn(id contact.ID, addrs []contact.Addr) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if len(f.of) < params.MaxPeerNews {
+	if _, known := f.of[id]; known || len(f.of) < params.MaxPeerNews {
 		f.of[id] = addrs
 	}
 }

@@ -71,10 +71,13 @@ func (m *mailbox) order(l letter) (err error) {
 	return err
 }
 
-// withdraw delivers a Cancel or Shutdown, for which there is always room: no
-// operation has more than one.
-func (m *mailbox) withdraw(ev engine.Event) {
-	m.put(func() { m.orders = append(m.orders, letter{event: ev}) })
+// insist delivers a Cancel, Shutdown or Supervise, for which there is always
+// room: no operation and no node has more than one.
+func (m *mailbox) insist(ev engine.Event) error {
+	if !m.put(func() { m.orders = append(m.orders, letter{event: ev}) }) {
+		return ErrClosed
+	}
+	return nil
 }
 
 // networkChanged is told once, however often it happened.
@@ -118,6 +121,10 @@ func (m *mailbox) put(write func()) bool {
 func (m *mailbox) take() []letter {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	return m.takeLocked()
+}
+
+func (m *mailbox) takeLocked() []letter {
 	var all []letter
 	if m.changed {
 		all = append(all, letter{event: engine.NetworkChanged{}})
@@ -133,11 +140,10 @@ func (m *mailbox) take() []letter {
 
 // close refuses letters from now on and returns those that came too late.
 func (m *mailbox) close() []letter {
-	late := m.take()
 	m.mu.Lock()
+	defer m.mu.Unlock()
 	m.closed = true
-	m.mu.Unlock()
-	return late
+	return m.takeLocked()
 }
 
 func (n *peerNews) tell(all []letter, id contact.ID) []letter {

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/waymark-dht/waymark/core/contact"
@@ -21,7 +24,7 @@ func text(letters []letter) string {
 
 func TestNewsOfOnePeerIsToldOnce(t *testing.T) {
 	m, yes, no := newMailbox(), true, false
-	m.withdraw(engine.Shutdown{})
+	_ = m.insist(engine.Shutdown{})
 	m.outcome(engine.Failed{})
 	for range 3 {
 		m.about("a", func(n *peerNews) { n.connected = &no })
@@ -57,7 +60,7 @@ func TestTheMailboxIsBoundedButForOutcomes(t *testing.T) {
 		t.Errorf("one too many: %v", err)
 	}
 	m.outcome(engine.Failed{})
-	m.withdraw(engine.Shutdown{})
+	_ = m.insist(engine.Shutdown{})
 	if got := len(m.take()); got != params.MaxOrders+2 || m.lost != 5 {
 		t.Errorf("%d letters; %d peers' news were lost", got, m.lost)
 	}
@@ -112,6 +115,98 @@ func TestTheNumberMissedIsRight(t *testing.T) {
 	}
 	if told+missed != sent || !ended {
 		t.Errorf("%d told and %d missed of %d; the end told: %v", told, missed, sent, ended)
+	}
+}
+
+// What was missed last is told too, when the stream ends.
+func TestWhatIsMissedLastIsTold(t *testing.T) {
+	for _, full := range []bool{false, true} {
+		h := newHub()
+		r := h.subscribe()
+		more := 100
+		for range params.FactBuffer + more {
+			h.publish(0, engine.RequestSent{})
+		}
+		if full {
+			for len(h.readers) > 0 {
+				h.publish(0, engine.OpEnded{})
+			}
+			more++ // the end with which it was given up
+		}
+		h.close()
+		missed := 0
+		for f := range r.out {
+			if f, is := f.(engine.Missed); is {
+				missed += f.Count
+			}
+		}
+		if missed != more {
+			t.Errorf("%d missed were told of %d; full: %v", missed, more, full)
+		}
+	}
+}
+
+// TestANodeLooksAfterItselfHoweverBusyItIsWhenAsked: there is always room for
+// that order, as it is never given again.
+func TestANodeLooksAfterItselfHoweverBusyItIsWhenAsked(t *testing.T) {
+	d := &DHT{mail: newMailbox()}
+	for range params.MaxOrders {
+		if err := d.mail.send(engine.Tick{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := d.Bootstrap(t.Context()); err != nil {
+		t.Errorf("the first: %v", err)
+	}
+	told := d.mail.take()
+	if err := d.Bootstrap(t.Context()); err != nil {
+		t.Errorf("the second: %v", err)
+	}
+	n := 0
+	for _, l := range append(told, d.mail.take()...) {
+		if _, is := l.event.(engine.Supervise); is {
+			n++
+		}
+	}
+	if n != 1 {
+		t.Errorf("it is told %d times to look after itself", n)
+	}
+}
+
+// TestNoLetterIsLostAtTheEnd: what was accepted is among what came too late.
+func TestNoLetterIsLostAtTheEnd(t *testing.T) {
+	for range 50 {
+		m := newMailbox()
+		var accepted atomic.Int64
+		var senders sync.WaitGroup
+		for range 4 {
+			senders.Go(func() {
+				for m.send(engine.Tick{}) == nil {
+					accepted.Add(1)
+				}
+			})
+		}
+		for accepted.Load() == 0 {
+			runtime.Gosched()
+		}
+		got := len(m.close())
+		senders.Wait()
+		if n := int(accepted.Load()); n != got {
+			t.Fatalf("%d letters were accepted, and %d came", n, got)
+		}
+	}
+}
+
+// A peer that tells of itself again is known by what it said last, however many
+// others there are.
+func TestWhoIsKnownMayMove(t *testing.T) {
+	f := newFirstHand()
+	for i := range params.MaxPeerNews + 1 {
+		f.learn(contact.ID(fmt.Sprint(i)), []contact.Addr{"old"})
+	}
+	f.learn("0", []contact.Addr{"new"})
+	if got := f.with("0", nil); len(got.Addrs) != 1 || got.Addrs[0] != "new" || len(f.of) != params.MaxPeerNews {
+		t.Errorf("%v of %d", got.Addrs, len(f.of))
 	}
 }
 

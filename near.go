@@ -81,8 +81,8 @@ type Surveyed struct {
 // outage of this node, and the dial budget of its neighbourhood applies. It ends
 // within Bound(OpPing); the error is about this node or ctx, never the peer.
 func (d *DHT) Survey(ctx context.Context, to *contact.Info, preimage []byte) (Surveyed, error) {
-	if to.ID == contact.ID(d.host.ID()) || len(preimage) == 0 {
-		return Surveyed{}, badConfig("a survey of ourselves, or for an empty key")
+	if to == nil || to.ID == contact.ID(d.host.ID()) || len(preimage) == 0 {
+		return Surveyed{}, badConfig("a survey of nobody or ourselves, or for an empty key")
 	}
 	var s Surveyed
 	hear := func(f engine.Fact) {

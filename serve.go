@@ -3,6 +3,7 @@ package waymark
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"io"
 	"net/netip"
 	"sync"
@@ -25,18 +26,18 @@ type server struct {
 	*DHT
 	answered, refused, resets atomic.Uint64
 
-	rate      *windowed[netip.Prefix] // requests by IP
-	asks      *windowed[peer.ID]      // and by peer
-	switching sync.Mutex              // one change of mode at a time
+	rate *windowed[netip.Prefix] // requests by IP
+	asks *windowed[peer.ID]      // and by peer
 
-	mu       sync.Mutex
-	wanted   bool
-	on       bool
-	open     map[network.Stream]struct{}
-	perPeer  map[peer.ID]int
-	perIP    map[netip.Prefix]int
-	stopping bool
-	drained  chan struct{} // closed when stopping and the last stream is over
+	mu        sync.Mutex
+	wanted    bool
+	on        bool          // what the host was told last, or is being told
+	following chan struct{} // there while it is being told; closed when it knows
+	open      map[network.Stream]struct{}
+	perPeer   map[peer.ID]int
+	perIP     map[netip.Prefix]int
+	stopping  bool
+	drained   chan struct{} // closed when stopping and the last stream is over
 }
 
 func newServer(d *DHT) *server {
@@ -48,30 +49,66 @@ func newServer(d *DHT) *server {
 	}
 }
 
-// serve makes the node serve, or not, as was wanted last. It may block, for
-// the host tells its subscribers.
-func (s *server) serve() {
-	s.switching.Lock()
-	defer s.switching.Unlock()
+// follow makes the node serve, or not, as was wanted last. The channel that it
+// returns is closed when the host knows. The host tells its subscribers and waits
+// for them, so that this is done on a goroutine of its own, of which there is one
+// at a time.
+func (s *server) follow() <-chan struct{} {
 	s.mu.Lock()
-	on := s.wanted && !s.stopping
-	change := s.on != on
-	s.on = on
-	s.mu.Unlock()
-	switch {
-	case change && on:
-		s.host.SetStreamHandler(s.cfg.Protocol, s.handle)
-	case change:
-		s.host.RemoveStreamHandler(s.cfg.Protocol)
-		s.resetAll()
+	defer s.mu.Unlock()
+	if s.following == nil {
+		s.following = make(chan struct{})
+		go s.change()
+	}
+	return s.following
+}
+
+func (s *server) change() {
+	for on, differs := s.next(); differs; on, differs = s.next() {
+		if on {
+			s.host.SetStreamHandler(s.cfg.Protocol, s.handle)
+		} else {
+			s.host.RemoveStreamHandler(s.cfg.Protocol)
+			s.resetAll()
+		}
 	}
 }
 
-// want says whether the node is to serve; serve then makes it so.
-func (s *server) want(on bool) {
+// next returns what the host is to be told now, if anything.
+func (s *server) next() (on, differs bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	on = s.wanted && !s.stopping
+	if differs = on != s.on; !differs {
+		close(s.following)
+		s.following = nil
+	}
+	s.on = on
+	return on, differs
+}
+
+// settle waits until the host knows whether the node serves, but not for ever.
+func (s *server) settle() error {
+	timer := time.NewTimer(params.HostDeadline)
+	defer timer.Stop()
+	select {
+	case <-s.follow():
+		return nil
+	case <-timer.C:
+		return errHost
+	}
+}
+
+// errHost: the host waits for one of those who listen to its events.
+var errHost = fmt.Errorf("%w: a subscriber of the host's event bus does not read", ErrDeadline)
+
+// want says whether the node is to serve; follow then makes it so. It reports
+// whether that is still possible.
+func (s *server) want(on bool) (open bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.wanted = on
+	return !s.stopping
 }
 
 func (s *server) serving() bool {
@@ -128,7 +165,7 @@ func (s *server) enter(st network.Stream) bool {
 	defer s.mu.Unlock()
 	from := st.Conn().RemotePeer()
 	at, counts := s.policy.household(st.Conn().RemoteMultiaddr())
-	if !s.on || len(s.open) >= params.StreamsTotal || s.perPeer[from] >= params.StreamsPerPeer ||
+	if !s.on || s.stopping || len(s.open) >= params.StreamsTotal || s.perPeer[from] >= params.StreamsPerPeer ||
 		counts && s.perIP[at] >= params.StreamsPerIP {
 		return false
 	}
@@ -239,18 +276,17 @@ func (s *server) resetAll() {
 }
 
 // stop ends the service; the channel it returns is closed when every stream is
-// over. Telling the host may block, for it tells the host's subscribers.
+// over. They are cut even if the host cannot be told, as that may block.
 func (s *server) stop() <-chan struct{} {
 	s.mu.Lock()
 	s.stopping = true
+	s.drainedLocked()
 	s.mu.Unlock()
+	s.resetAll()
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
-		s.serve()
-		s.mu.Lock()
-		s.drainedLocked()
-		s.mu.Unlock()
+		<-s.follow()
 		<-s.drained
 	}()
 	return stopped

@@ -128,14 +128,14 @@ func (d *DHT) runHeard(ctx context.Context, op Op, hear func(engine.Fact),
 	case <-ctx.Done():
 		return d.cancelled(ctx, id, end)
 	case <-timer.C:
-		d.mail.withdraw(engine.Cancel{Op: id})
+		_ = d.mail.insist(engine.Cancel{Op: id}) // a node that is closed has ended it
 		return engine.Result{}, ErrDeadline
 	}
 }
 
 // cancelled withdraws an operation and waits a moment for what it has.
 func (d *DHT) cancelled(ctx context.Context, id engine.OpID, end <-chan engine.Result) (engine.Result, error) {
-	d.mail.withdraw(engine.Cancel{Op: id})
+	_ = d.mail.insist(engine.Cancel{Op: id}) // a node that is closed has ended it
 	timer := time.NewTimer(params.CancelGrace)
 	defer timer.Stop()
 	select {

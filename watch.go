@@ -3,6 +3,7 @@ package waymark
 import (
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/libp2p/go-libp2p/core/event"
 	"github.com/libp2p/go-libp2p/core/network"
@@ -30,41 +31,76 @@ type watcher struct {
 }
 
 // SetMode changes the mode that Config gave. It returns once the host's
-// protocols say so; who is connected is told by identify.
+// protocols say so, which others are told by identify; ErrDeadline if the host
+// has not got so far within params.HostDeadline, as one of the subscribers to its
+// events does not read: the change is made as soon as it does.
 func (d *DHT) SetMode(m Mode) error {
 	if m < ModeAuto || m > ModeServer {
 		return badConfig("%v is none of ModeAuto, ModeClient, ModeServer", m)
 	}
-	d.watch.decide(func(w *watcher) { w.mode = m })
-	d.server.serve()
-	return nil
+	if !d.watch.decide(func(w *watcher) { w.mode = m }) {
+		return ErrClosed
+	}
+	return d.server.settle()
 }
 
-// decide changes what there is to know of the mode, and what follows from it.
-// The caller has the server carry it out.
-func (w *watcher) decide(change func(*watcher)) {
+// decide changes what there is to know of the mode, and what follows from it. It
+// reports whether the node is still open. The caller has the server carry it out.
+func (w *watcher) decide(change func(*watcher)) (open bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	change(w)
-	w.server.want(w.mode == ModeServer || w.mode == ModeAuto && w.reachable)
+	return w.server.want(w.mode == ModeServer || w.mode == ModeAuto && w.reachable)
 }
 
 func newWatcher(d *DHT) (*watcher, error) {
-	events, err := d.host.EventBus().Subscribe([]any{
-		new(event.EvtPeerConnectednessChanged),
-		new(event.EvtPeerIdentificationCompleted),
-		new(event.EvtPeerProtocolsUpdated),
-		new(event.EvtLocalAddressesUpdated),
-		new(event.EvtLocalReachabilityChanged),
-		new(event.EvtHostReachableAddrsChanged),
-	}, eventbus.BufSize(params.WatchBuffer), eventbus.Name("waymark"))
+	events, err := subscribe(d.host.EventBus())
 	return &watcher{DHT: d, events: events, ended: make(chan struct{}), mode: d.cfg.Mode}, err
+}
+
+// subscribe subscribes to what the node wants to know of its host. Who emits
+// waits for every subscriber and holds up who subscribes: so this is done on a
+// goroutine of its own, and not waited for for ever.
+func subscribe(bus event.Bus) (event.Subscription, error) {
+	type outcome struct {
+		events event.Subscription
+		err    error
+	}
+	done, late := make(chan outcome), make(chan struct{})
+	go func() {
+		events, err := bus.Subscribe([]any{
+			new(event.EvtPeerConnectednessChanged),
+			new(event.EvtPeerIdentificationCompleted),
+			new(event.EvtPeerProtocolsUpdated),
+			new(event.EvtLocalAddressesUpdated),
+			new(event.EvtLocalReachabilityChanged),
+			new(event.EvtHostReachableAddrsChanged),
+		}, eventbus.BufSize(params.WatchBuffer), eventbus.Name("waymark"))
+		select {
+		case done <- outcome{events, err}:
+		case <-late:
+			if err == nil {
+				events.Close()
+			}
+		}
+	}()
+	timer := time.NewTimer(params.HostDeadline)
+	defer timer.Stop()
+	select {
+	case o := <-done:
+		return o.events, o.err
+	case <-timer.C:
+		close(late)
+		return nil, errHost
+	}
 }
 
 // start catches up on what happened before the subscription, and goes on.
 func (w *watcher) start() {
 	w.decide(func(*watcher) {})
-	w.server.serve()
+	if err := w.server.settle(); err != nil {
+		w.logs.line("the node serves later", "error", err.Error())
+	}
 	net := w.host.Network()
 	for _, id := range net.Peers() {
 		w.connected(id, net.Connectedness(id))
@@ -104,10 +140,10 @@ func (w *watcher) notice(ev any) {
 				w.reachable = ev.Reachability == network.ReachabilityPublic
 			}
 		})
-		go w.server.serve() // it may block, and the next event must not wait
+		w.server.follow()
 	case event.EvtHostReachableAddrsChanged:
 		w.tested(ev)
-		go w.server.serve()
+		w.server.follow()
 	}
 }
 

@@ -16,6 +16,10 @@ const (
 	// MaxVouched caps the peers that a node whose table is kept by hand admits:
 	// more than a table has places for.
 	MaxVouched = 4096
+	// HostDeadline is how long New and SetMode wait for the host's event bus,
+	// which waits for each of its subscribers: as long as Close waits for what
+	// does not end.
+	HostDeadline = CloseDeadline
 	// CancelGrace is how long a cancelled caller waits for what there was.
 	CancelGrace = 100 * time.Millisecond
 	// WakePause is the least that the driver sleeps when the engine wants to be
