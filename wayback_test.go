@@ -43,6 +43,7 @@ type wayBack struct {
 	began    time.Time // of the fault
 	told     bool      // an interface or a clock tells of its end
 	contacts int       // seeds and remembered contacts
+	lookups  int       // of its user, during the fault
 }
 
 // Each fault leaves a node, the moment at which the fault ended, and the facts
@@ -116,8 +117,9 @@ func usefulAt(facts <-chan waymark.Fact, d *waymark.DHT, ended time.Time, allowe
 }
 
 // judge prints the fault as a row of docs/TESTING.md, and holds it to the promise.
+// A lookup of the user's asks whom the node knows once more.
 func (w *wayBack) judge(name string, ended, useful time.Time) {
-	most := boot.DialsOffline(w.contacts, len(w.servers))
+	most := boot.DialsOffline(w.contacts, len(w.servers)) + w.lookups*len(w.servers)
 	dials := w.dials.worstMinute(w.began, later(ended, useful))
 	w.Logf("| %s | %s, %s | lasted %.1f s, to %s | useful after %.2f s | %v allowed | %d dials in the worst minute | %d stated |",
 		time.Now().UTC().Format(time.DateOnly), name, transport(w.quic), ended.Sub(w.began).Seconds(),
@@ -303,6 +305,7 @@ func (w *wayBack) cutInUse(lasts time.Duration) (*waymark.DHT, <-chan waymark.Fa
 func (w *wayBack) use(d *waymark.DHT, lasts time.Duration) {
 	for i := 0; time.Since(w.began) < lasts; i++ {
 		d.Lookup(w.Context(), keyOf(i))
+		w.lookups++
 		testkit.Pass(time.Second)
 	}
 }

@@ -50,6 +50,7 @@ func (e *Engine) pardon() {
 		e.memory.Answered(e.book.Info(l.peer).ID)
 		if e.welcome(l.peer) && e.tab.Restore(l.peer, l.was) {
 			e.tableChanged(l.peer, true, "our own outage")
+			e.remembered.remove(l.peer, e.book) // or it would be asked twice in each try
 		}
 	}
 	e.forgetLost()

@@ -89,6 +89,14 @@ func (p *past) add(h contact.Handle, book *contact.Book, most int) {
 	}
 }
 
+// remove forgets one again.
+func (p *past) remove(h contact.Handle, book *contact.Book) {
+	if i := slices.Index(p.handles, h); i >= 0 {
+		p.handles = slices.Delete(p.handles, i, i+1)
+		book.Drop(h)
+	}
+}
+
 // remember takes the contacts of an earlier life.
 func (e *Engine) remember(infos []*contact.Info) {
 	for _, info := range slices.Backward(infos) {

@@ -84,7 +84,7 @@ func (e *Engine) beginWalk(o *op) {
 		cfg.K = min(o.want, params.MaxWanted)
 	}
 	seeds, near := cfg.K, e.tab.Nearest(nil, o.target, 3*cfg.K)
-	if o.kind == KindRefresh && o.target != e.self.Key && e.memory.Down(e.now.Mono) {
+	if o.kind == KindRefresh && o.target != e.self.Key && e.memory.Ours() {
 		near = nil // the walk to ourselves has asked whom we know: in our outage, once a try is enough. KAD-5.7
 	}
 	if len(o.near) > 0 {

@@ -159,6 +159,9 @@ func (m *Memory) Failure(info *contact.Info, sent, now mono.Time, loss Loss) (bl
 // Silent reports whether nobody has answered since an attempt began.
 func (m *Memory) Silent(sent mono.Time) bool { return !m.recent.any || sent > m.recent.answered }
 
+// Ours reports whether everybody fails, and nobody is blamed for it.
+func (m *Memory) Ours() bool { return m.recent.ours }
+
 // Down reports whether the outage is taken to be our own, and has lasted so
 // long that whatever was under way at its beginning has had its chance.
 func (m *Memory) Down(now mono.Time) bool { return m.recent.ours && m.DownAt().Due(now) }

@@ -199,7 +199,7 @@ var bootstraps = []mutant{
 
 var nodes = []mutant{
 	one("the last connection goes unnoticed", "engine/warm.go", "	}\n	e.lonely()\n", "	}\n"),
-	one("an outage of our own refreshes every bucket", "engine/walk.go", "&& e.memory.Down(e.now.Mono) {\n		near = nil", "&& false {\n		near = nil"),
+	one("an outage of our own refreshes every bucket", "engine/walk.go", "&& e.memory.Ours() {\n		near = nil", "&& false {\n		near = nil"),
 	one("who failed and calls is let alone", "engine/admission.go", "wanted = ev.Called", "wanted = false"),
 	one("others are told the old addresses", "engine/outcome.go", "		e.changed = e.changed || !same && e.tab.Has(h)\n", ""),
 	one("hearsay is passed on", "contact/contact.go", "	if i.sure == 0 || int(i.sure) == len(i.Addrs) {\n", "	if true {\n"),
