@@ -156,16 +156,23 @@ func TestAnOutageLeavesATownInOnePlaceItsTable(t *testing.T) {
 	}
 }
 
-// TestWhoLostAllOthersAtOnceLooksForThem: one lookup is all that tells it, and
-// nobody asks again.
+// TestWhoLostAllOthersAtOnceLooksForThem: one lookup is all that tells it, while
+// the last answer is too fresh to say that it is offline, and nobody asks again.
 func TestWhoLostAllOthersAtOnceLooksForThem(t *testing.T) {
 	v := newVillage(t, 3, Config{})
 	v.step(Supervise{})
 	v.runUntil(mono.Time(time.Minute))
+	v.ask(1, v.members[1])
+	v.step(StartLookup{Op: 2, Kind: KindLookup, Preimage: []byte("x")})
+	v.runUntil(v.now.Add(time.Second)) // they answer
 	v.muteAll(true)
 	v.facts = nil
-	v.step(StartLookup{Op: 1, Kind: KindLookup, Preimage: []byte("x")})
-	v.runUntil(v.now.Add(params.HardSlow + time.Second))
+	v.step(StartLookup{Op: 3, Kind: KindLookup, Preimage: []byte("y")})
+	v.runUntil(v.now.Add(params.HardMax))
+	if h := v.e.Health(); h.State != boot.Ready || !v.e.memory.Ours() {
+		t.Fatalf("%+v before it is sure, %v", h, v.e.memory.Ours())
+	}
+	v.runUntil(v.now.Add(params.HardSlow))
 	if h := v.e.Health(); h.State != boot.Offline || len(v.bootstraps()) == 0 {
 		t.Errorf("%+v after %d bootstraps", h, len(v.bootstraps()))
 	}

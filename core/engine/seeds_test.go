@@ -74,7 +74,11 @@ func TestASeedThatMovedIsDialledWhereItsNameSays(t *testing.T) {
 	var at contact.Addr
 	v.serve = func(eff Effect) Event {
 		if s := eff.(Send); slices.Contains(s.To.Addrs, at) {
-			return Answered{Attempt: s.Attempt}
+			told := contact.New(s.To.ID, at)
+			for i := range params.MaxAddrs - 1 {
+				told.Addrs = append(told.Addrs, contact.Addr(append([]byte(at[:len(at)-1]), byte(100+i))))
+			}
+			return Answered{Attempt: s.Attempt, From: told}
 		}
 		return nil
 	}
@@ -118,9 +122,10 @@ func TestAReadyNodeFollowsTheNameOfSeedsThatItLost(t *testing.T) {
 // TestNamesThatAreMuteAreTriedAgainByANodeThatOthersLedBack: it is of use, and
 // those who join by the name never hear of it.
 func TestNamesThatAreMuteAreTriedAgainByANodeThatOthersLedBack(t *testing.T) {
-	friend := contact.New("member 1", where(0, 1))
-	v := newVillage(t, 30, Config{Seeds: []Seed{{Name: seedName}}, Remembered: []*contact.Info{friend}})
-	v.mute[v.members[0].ID] = true
+	v := newVillage(t, 30, Config{})
+	cfg := Config{Seeds: []Seed{{Name: seedName}}, Remembered: v.members[1:2]} // the village's seed is none of its own
+	cfg.Table.NoDiversity = true
+	v.e = New(cfg, contact.New("self"), contact.NewBook(), 1)
 	v.names = make(map[string][]*contact.Info) // there is no such name
 	v.step(Supervise{})
 	v.runUntil(v.now.Add(2 * time.Minute))
