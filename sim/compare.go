@@ -22,12 +22,12 @@ func Configuration(base Options, text string) (Options, error) {
 			if err := o.Set(name, value); err != nil {
 				return o, fmt.Errorf("%s: %w", word, err)
 			}
-		case i == 0 && slices.Contains(policyWords[:], word):
+		case i == 0 && slices.Contains(Policies[:], word):
 			if err := o.Set("policy", word); err != nil {
 				return o, err
 			}
 		default:
-			return o, fmt.Errorf("%q is not one of %s, nor KEY=VALUE", word, strings.Join(policyWords[:], ", "))
+			return o, fmt.Errorf("%q is not one of %s, nor KEY=VALUE", word, strings.Join(Policies[:], ", "))
 		}
 	}
 	if o.Policy != Waymark && o.Scenario != "lookups" {

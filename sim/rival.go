@@ -23,10 +23,11 @@ const (
 	RustLike               // the iterator of rust-libp2p's kad
 )
 
-var policyWords = [...]string{"waymark", "go-like", "rust-like"}
+// Policies are the words of the policies, in their order.
+var Policies = [...]string{"waymark", "go-like", "rust-like"}
 
 // String returns the policy's word.
-func (p Policy) String() string { return policyWords[p] }
+func (p Policy) String() string { return Policies[p] }
 
 // Rules are the numbers of a policy that is not the engine's. Zero takes the
 // policy's own.

@@ -84,9 +84,9 @@ var Settings = []Setting{
 	{"liars", "sybil: percent of the members that lie", whole(func(o *Options) *int { return &o.Liars }), setWhole(func(o *Options) *int { return &o.Liars }, 1, 60)},
 	{"near", "eclipse: accomplices next to the target", whole(func(o *Options) *int { return &o.Near }), setWhole(func(o *Options) *int { return &o.Near }, 1, 200)},
 	{"again", "values, providers: the period of storing again, or off", again, setAgain},
-	{"scale", "churn, soak, values, providers: λ of the sessions' Weibull distribution", lasting(func(o *Options) *time.Duration { return &o.Scale }), setLasting(func(o *Options) *time.Duration { return &o.Scale })},
-	{"shape", "churn, soak, values, providers: a hundred times its k, 50 is the stress", whole(func(o *Options) *int { return &o.Shape }), setWhole(func(o *Options) *int { return &o.Shape }, 10, 500)},
-	{"rest", "partition, liveness: how long after the fault the lookups that count begin", lasting(func(o *Options) *time.Duration { return &o.Rest }), setLasting(func(o *Options) *time.Duration { return &o.Rest })},
+	{"scale", "churn and longer: λ of the Weibull law of sessions", lasting(func(o *Options) *time.Duration { return &o.Scale }), setLasting(func(o *Options) *time.Duration { return &o.Scale })},
+	{"shape", "churn and longer: 100 k of that law; 50 is the stress", whole(func(o *Options) *int { return &o.Shape }), setWhole(func(o *Options) *int { return &o.Shape }, 10, 500)},
+	{"rest", "partition, liveness: time from fault to lookups", lasting(func(o *Options) *time.Duration { return &o.Rest }), setLasting(func(o *Options) *time.Duration { return &o.Rest })},
 }
 
 // Settings returns the settings that are set, each as NAME=VALUE.
@@ -156,9 +156,9 @@ func policy(o *Options) string {
 }
 
 func setPolicy(o *Options, text string) error {
-	i := slices.Index(policyWords[:], text)
+	i := slices.Index(Policies[:], text)
 	if i < 0 {
-		return errors.New("it is " + policyWords[0] + ", " + policyWords[1] + " or " + policyWords[2])
+		return errors.New("it is " + Policies[0] + ", " + Policies[1] + " or " + Policies[2])
 	}
 	o.Policy = Policy(i)
 	return nil

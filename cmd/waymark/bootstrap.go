@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	ma "github.com/multiformats/go-multiaddr"
 	"github.com/spf13/cobra"
 
 	"github.com/waymark-dht/waymark"
@@ -35,7 +36,7 @@ func (a *app) bootstrap() *cobra.Command {
 func runBootstrap(ctx context.Context, out *cli.Out, flags *nodeFlags) (end ending, err error) {
 	p, err := flags.read()
 	if err == nil {
-		err = p.needSeeds("waymark bootstrap --network amino")
+		err = p.needSeeds("an address", "waymark bootstrap --network amino")
 	}
 	if err != nil {
 		return end, err
@@ -45,13 +46,13 @@ func runBootstrap(ctx context.Context, out *cli.Out, flags *nodeFlags) (end endi
 		return end, err
 	}
 	defer n.Close()
-	w := newWatch(out, n.dht, len(p.seeds))
+	w := newWatch(out, n.dht, seedCount(p.seeds))
 	defer w.Close()
 	report, word, bound, err := join(ctx, n.dht, w)
 	out.Gap()
 	printBoot(out, report, word, bound)
 	printSteps(out, len(report.Steps), report.Steps)
-	return ending{word, bootLineOf(report, bound, n.dht.Overdue())}, err
+	return ending{word, bootLineOf(report, bound, n.dht.Overdue())}, gone(err, flags.network)
 }
 
 // join bootstraps a node and shows it. The bound is said before it begins.
@@ -59,12 +60,40 @@ func join(ctx context.Context, dht *waymark.DHT, w *watch) (r waymark.Report, wo
 	bound = boundOf(ctx, dht.Bound(waymark.OpBootstrap))
 	w.out.Say("bootstrap  from %s · ends within %s", cli.Count(w.seeds, "seed"), cli.Duration(bound))
 	w.begin("bootstrap", bound)
+	began := w.out.Now()
 	w.follow(func() { r, err = dht.RunBootstrap(ctx) })
 	word = outcomeWord(r.Outcome, err)
+	if len(r.Steps) == 0 { // the call was ended before it could say what there was
+		r.Steps, r.Elapsed = w.steps, w.out.Now().Sub(began)
+		r.Stats.Requests, r.Stats.Successes = w.requests, w.answered
+	}
+	if word == "no-peers" && cutOff(ctx, r) {
+		word, r.Outcome = "partial-deadline", engine.PartialDeadline
+	}
 	w.out.Summary("%s %s in %s · %s · %s · %s", mark(w.out.ErrStyle(), r.Outcome), word,
 		cli.Duration(r.Elapsed), cli.Count(len(r.Steps), "step"), cli.Count(r.Table, "peer"),
 		cli.Count(r.Stats.Requests, "request"))
 	return r, word, bound, bootTrouble(r, word, err, w.seeds)
+}
+
+// cutOff reports whether --timeout ended a bootstrap before its seeds had had
+// their time to answer, so that nothing is known of them.
+func cutOff(ctx context.Context, r waymark.Report) bool {
+	_, limited := ctx.Deadline()
+	return limited && len(r.Steps) > 0 && r.Steps[len(r.Steps)-1].Outcome == engine.PartialDeadline
+}
+
+// seedCount is how many peers and names there are among addresses.
+func seedCount(addrs []ma.Multiaddr) int {
+	whose := make(map[string]bool)
+	for _, a := range addrs {
+		who, err := a.ValueForProtocol(ma.P_P2P)
+		if err != nil {
+			who = a.String()
+		}
+		whose[who] = true
+	}
+	return len(whose)
 }
 
 // boundOf is the bound of a call whose context may end it earlier.
@@ -98,7 +127,7 @@ func bootTrouble(r waymark.Report, word string, err error, seeds int) error {
 		return err
 	case "partial-deadline":
 		return trouble("WM-B003", "the bootstrap ran out of time after "+cli.Duration(r.Elapsed),
-			[]string{fmt.Sprintf("%s done; requests %s", cli.Count(len(r.Steps), "step"), requestWords(r.Stats))},
+			[]string{fmt.Sprintf("%s; requests %s", cli.Count(len(r.Steps), "step"), requestWords(r.Stats))},
 			[]string{"give it longer (--timeout), or other seeds"})
 	case "no-peers":
 		what := "the seed did not answer"

@@ -41,7 +41,7 @@ var codes = []code{
 	},
 	{
 		"WM-K001", cli.ExitUsage, "failed", "not a key",
-		"A key is one of: a peer ID (12D3KooW…, Qm…), a CID (bafy…), a multihash in\nbase58, /namespace/name, hex:… (the preimage's bytes in hexadecimal), or the\nword random.",
+		"A key is one of: a peer ID (12D3KooW…, Qm…), a CID (bafy…), a multihash in\nbase58, /namespace/name, the bytes themselves as hex:…, base64:… or text:…, or\nthe word random. Values have keys of the form /namespace/name; content is named\nby a CID or a multihash.",
 	},
 	{
 		"WM-K002", cli.ExitUsage, "failed", "not a peer ID",
@@ -57,7 +57,7 @@ var codes = []code{
 	},
 	{
 		"WM-N003", cli.ExitUsage, "failed", "unknown network",
-		"A network is the word amino (the public IPFS network) or a TOML file:\n\n    protocol = \"/subspace/kad/0.1.0\"\n    seeds = [\"/ip4/192.0.2.7/tcp/4001/p2p/12D3KooW…\"]\n    mode = \"client\"",
+		"A network is the word amino (the public IPFS network), the word dev (the\none that `waymark serve --dev N` runs on this machine) or a TOML file:\n\n    protocol = \"/subspace/kad/0.1.0\"\n    seeds = [\"/ip4/192.0.2.7/tcp/4001/p2p/12D3KooW…\"]\n    mode = \"client\"\n    namespaces = [\"note\"]\n\nAll but the seeds may be left out. The values of the namespaces that it names\nnobody signs; pk and ipns are always there.",
 	},
 	{
 		"WM-N004", cli.ExitUsage, "failed", "bad network file",
@@ -69,7 +69,7 @@ var codes = []code{
 	},
 	{
 		"WM-B002", cli.ExitNoPeers, "no-peers", "no seed answered",
-		"Every seed was asked once, all at the same time, and none gave an answer\nwithin its deadline. The words say how far each got: refused (nobody listens\nthere), black-hole (the dial was never answered: a firewall, or the machine is\ngone), mute-handshake, wrong-peer (another key answers at the address), no-\nprotocol (it is no member of this DHT), silent (it took the request and said\nnothing).",
+		"Every seed was asked once, all at the same time, and none gave an answer\nwithin its deadline. The words say how far each got: refused (nobody listens\nthere), black-hole (the dial was never answered: a firewall, or the machine is\ngone), mute-handshake, wrong-peer (another key answers at the address),\nno-protocol (it is no member of this DHT), silent (it took the request and said\nnothing).",
 	},
 	{
 		"WM-B003", cli.ExitDeadline, "partial-deadline", "bootstrap ran out of time",
@@ -98,6 +98,10 @@ var codes = []code{
 	{
 		"WM-N006", cli.ExitUsage, "failed", "no development network is running",
 		"--network dev is the network that `waymark serve --dev N` runs on this machine.\nIt is there as long as that command runs.",
+	},
+	{
+		"WM-N007", cli.ExitFailed, "failed", "a development network runs already",
+		"Another `waymark serve --dev` is running and answers; a second would take its\nnetwork file away. WAYMARK_DEV_DIR gives each network a folder of its own; the\nother commands find it by the same variable.",
 	},
 	{
 		"WM-R001", cli.ExitBadRecord, "rejected", "unknown namespace",
@@ -181,7 +185,7 @@ var codes = []code{
 	},
 	{
 		"WM-M003", cli.ExitFailed, "failed", "the report could not be written",
-		"The run has ended, but its page or its record could not be put where --report\nor --record says.",
+		"A file cannot be put where --report or --record says. That is tried before the\nrun begins; if the folder went away during the run, its figures are printed all\nthe same.",
 	},
 	{
 		"WM-M004", cli.ExitUsage, "failed", "not a record",

@@ -58,10 +58,11 @@ func (a *app) conform() *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.StringVar(&f.drive, "drive", "", "start the node by this command, and make it ask")
+	flags.StringVar(&f.drive, "drive", "", "start the node by this `COMMAND`, and make it ask")
 	flags.Var((*words)(&f.only), "only", "only this case or group; may stand several times")
-	flags.DurationVar(&f.drain, "drain", conform.DefaultDrain, "how long to watch what it holds; less is no verdict")
-	flags.StringVar(&f.protocol, "protocol", "", "the DHT's protocol ("+string(conform.DefaultProtocol)+")")
+	f.drain = conform.DefaultDrain
+	flags.Var(&span{&f.drain, 0, time.Hour}, "drain", "how long to watch what it holds at the end")
+	flags.StringVar(&f.protocol, "protocol", "", "the DHT's `PROTOCOL` ("+string(conform.DefaultProtocol)+")")
 	flags.Uint64Var(&f.seed, "seed", 0, "the same seed makes the same peers; 0 draws one")
 	flags.BoolVar(&f.list, "list", false, "list the cases and do nothing")
 	return cmd

@@ -55,7 +55,7 @@ func (a *app) crawl() *cobra.Command {
 	flags.add(cmd.Flags(), true)
 	number(cmd.Flags(), &flags.limit, "limit", params.CrawlPeers, 1, params.CrawlPeers, "visit so many peers at most")
 	cmd.Flags().BoolVar(&flags.neighbors, "neighbors", false, "keep whom each peer knows")
-	cmd.Flags().StringVarP(&flags.dir, "output", "o", "", "a folder for peers.ndjson and edges.ndjson")
+	cmd.Flags().StringVarP(&flags.dir, "output", "o", "", "a `FOLDER` for peers.ndjson and edges.ndjson")
 	cmd.Flags().BoolVar(&flags.resume, "resume", false, "go on with the crawl that is in the folder")
 	return cmd
 }

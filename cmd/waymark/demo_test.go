@@ -82,29 +82,32 @@ func TestParseKey(t *testing.T) {
 	const id = "12D3KooWKnDdG3iXw9eTFijk3EWSunZcFi54Zka4wmtqtt6rPxc8"
 	for text, want := range map[string]string{
 		"hex:00ff":    "\x00\xff",
+		"base64:AP8=": "\x00\xff",
+		"base64:AP8":  "\x00\xff",
+		"text:a b":    "a b",
 		"/note/x":     "/note/x",
 		"/note/x/y":   "/note/x/y",
 		"/note/" + id: "/note/" + id,
 	} {
-		if got, err := parseKey(text); err != nil || got != want {
+		if got, err := parseKey(text, ""); err != nil || got != want {
 			t.Errorf("parseKey(%q) = %q, %v", text, got, err)
 		}
 	}
-	raw, err := parseKey(id)
+	raw, err := parseKey(id, "")
 	if err != nil || len(raw) != 38 {
 		t.Fatalf("a peer ID gave %d bytes, %v", len(raw), err)
 	}
-	if got, _ := parseKey("/ipns/" + id); got != "/ipns/"+raw {
+	if got, _ := parseKey("/ipns/"+id, ""); got != "/ipns/"+raw {
 		t.Errorf("an IPNS name is looked up under %q, not under the ID's bytes", got)
 	}
-	a, _ := parseKey("random")
-	b, _ := parseKey("random")
+	a, _ := parseKey("random", "")
+	b, _ := parseKey("random", "")
 	if a == b || key.OfString(a) == key.OfString(b) {
 		t.Error("random gave the same key twice")
 	}
 	var trouble *cli.Trouble
-	for _, text := range []string{"", "x", "hex:", "hex:0", "hex:zz", "/", "//", "/ns", "/ns/", "rnadom"} {
-		if _, err := parseKey(text); !errors.As(err, &trouble) || trouble.Code != "WM-K001" {
+	for _, text := range []string{"", "x", "hex:", "hex:0", "hex:zz", "base64:", "base64:!", "text:", "/ip4/127.0.0.1/tcp/1/p2p/" + id, "/", "//", "/ns", "/ns/", "rnadom"} {
+		if _, err := parseKey(text, ""); !errors.As(err, &trouble) || trouble.Code != "WM-K001" {
 			t.Errorf("parseKey(%q): %v", text, err)
 		}
 	}

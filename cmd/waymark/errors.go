@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -14,15 +15,19 @@ import (
 // interrupted says that a signal ended the command.
 func interrupted(by *signalled, err error) *cli.Trouble {
 	seen := "stopped at once; what there was is printed above"
+	next := "run it again; --timeout 10s would end it by itself"
 	var t *cli.Trouble
-	if errors.As(err, &t) && t.Code != "WM-X001" {
+	switch {
+	case errors.As(err, &t) && t.Code == "WM-S001": // the command is made to be interrupted
+		seen, next = t.Seen[0], t.Next[0]
+	case t != nil && t.Code != "WM-X001":
 		seen = "stopped at once; until then: " + t.What
 	}
 	what := "interrupted"
 	if by.exit() == cli.ExitTerminated {
 		what = "terminated"
 	}
-	s := trouble("WM-S001", what, []string{seen}, []string{"run it again; --timeout 10s would end it by itself"})
+	s := trouble("WM-S001", what, []string{seen}, []string{next})
 	s.Exit = by.exit()
 	return s
 }
@@ -73,17 +78,25 @@ func flagTrouble(cmd *cobra.Command, err error) error {
 		return badValue(bad.GetFlag(), bad.GetValue(), "on the command line", bad.Unwrap(), help)
 	case errors.As(err, &missing):
 		f := missing.GetFlag()
-		return trouble("WM-U003", "--"+f.Name+" wants a value", []string{"--" + f.Name + ": " + f.Usage}, []string{help})
+		return trouble("WM-U003", "--"+f.Name+" wants a value", []string{"--" + f.Name + ": " + about(f)}, []string{help})
 	}
 	return trouble("WM-U002", "the flags cannot be meant so", []string{err.Error()}, []string{help})
+}
+
+// about is a flag's usage as a sentence.
+func about(f *pflag.Flag) string { return strings.ReplaceAll(f.Usage, "`", "") }
+
+// verbOf is a command as it follows the program's name: "sim run".
+func verbOf(cmd *cobra.Command) string {
+	return cmp.Or(strings.TrimPrefix(strings.TrimPrefix(cmd.CommandPath(), "waymark"), " "), "waymark")
 }
 
 func unknownFlag(cmd *cobra.Command, err *pflag.NotExistError) *cli.Trouble {
 	typed, names := err.GetSpecifiedName(), []string(nil)
 	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
-	what := fmt.Sprintf("%s has no flag --%s", cmd.CommandPath(), typed)
+	what := fmt.Sprintf("%s has no flag --%s", verbOf(cmd), typed)
 	if letters := err.GetSpecifiedShortnames(); letters != "" {
-		what = fmt.Sprintf("%s has no flag -%.1s", cmd.CommandPath(), typed)
+		what = fmt.Sprintf("%s has no flag -%.1s", verbOf(cmd), typed)
 	}
 	seen, next := "the flags are: --"+strings.Join(names, ", --"), cmd.CommandPath()+" --help"
 	if guess := cli.Nearest(typed, names); guess != "" {
@@ -98,14 +111,36 @@ func badValue(f *pflag.Flag, value, where string, why error, help string) *cli.T
 	if errors.As(why, &t) {
 		return t
 	}
-	reason := f.Usage
+	reason := cmp.Or(kindWords[f.Value.Type()], about(f))
 	var words *choiceError
 	var limits *rangeError
-	if errors.As(why, &words) || errors.As(why, &limits) {
+	var times *spanError
+	if errors.As(why, &words) || errors.As(why, &limits) || errors.As(why, &times) {
 		reason = why.Error()
 	}
 	return trouble("WM-U003", fmt.Sprintf("--%s cannot be %q (%s)", f.Name, value, where),
 		[]string{reason}, []string{help})
+}
+
+// wanted says how many arguments there may be.
+func wanted(least, most int) string {
+	switch {
+	case most == 0:
+		return "no arguments"
+	case least == most:
+		return cli.Count(least, "argument")
+	case most < 0:
+		return "at least " + cli.Count(least, "argument")
+	}
+	return fmt.Sprintf("%d to %d arguments", least, most)
+}
+
+// countOf says how many arguments there are.
+func countOf(args []string) string {
+	if len(args) == 0 {
+		return "none"
+	}
+	return fmt.Sprint(len(args))
 }
 
 // wantArgs checks how many arguments a command got; -1 is no limit.
@@ -114,7 +149,7 @@ func wantArgs(least, most int) cobra.PositionalArgs {
 		if len(args) >= least && (most < 0 || len(args) <= most) {
 			return nil
 		}
-		what := fmt.Sprintf("%s got %s", cmd.CommandPath(), cli.Count(len(args), "argument"))
+		what := fmt.Sprintf("%s wants %s and got %s", verbOf(cmd), wanted(least, most), countOf(args))
 		return trouble("WM-U004", what, []string{"usage: " + usageLine(cmd)}, []string{cmd.CommandPath() + " --help"})
 	}
 }

@@ -41,7 +41,7 @@ type foundLine struct {
 }
 
 func runFindPeer(ctx context.Context, out *cli.Out, flags *nodeFlags, text string) (end ending, err error) {
-	id, err := parsePeerID(text)
+	id, err := parsePeerID(text, "findpeer")
 	if err != nil {
 		return end, err
 	}
@@ -92,18 +92,28 @@ func findTrouble(ctx context.Context, id peer.ID, err error, requests int) error
 	return err
 }
 
-// parsePeerID reads a peer ID as people write it.
-func parsePeerID(text string) (peer.ID, error) {
-	id, err := peer.Decode(text)
+// parsePeerID reads a peer ID as people write it. Verb is the command that
+// wants it.
+func parsePeerID(text, verb string) (peer.ID, error) {
+	id, err := peer.Decode(strings.TrimPrefix(text, "/p2p/"))
 	if err != nil {
 		why := "it is neither base58 (12D3KooW…, Qm…) nor a CID (k51…, bafz…)"
-		if strings.HasPrefix(text, "/") {
-			why = "this looks like an address; the ID is what follows /p2p/"
+		next := "waymark " + verb + " 12D3KooW…"
+		if addr, ok := infoOf(text); ok {
+			why, next = "it is an address, and the ID is what follows /p2p/", "waymark "+verb+" "+addr.ID.String()
 		}
-		return "", trouble("WM-K002", fmt.Sprintf("%q is not a peer ID", shortenTo(text, 60)), []string{why},
-			[]string{"waymark findpeer 12D3KooW…"})
+		return "", trouble("WM-K002", fmt.Sprintf("%q is not a peer ID", shortenTo(text, 60)), []string{why}, []string{next})
 	}
 	return id, nil
+}
+
+// infoOf reads a text as the address of a peer, if it is one.
+func infoOf(text string) (info peer.AddrInfo, ok bool) {
+	found, err := peer.AddrInfoFromString(text)
+	if err != nil || len(found.Addrs) == 0 {
+		return info, false
+	}
+	return *found, true
 }
 
 // infoOfAddr splits the address of a peer.

@@ -48,7 +48,7 @@ type providersLine struct {
 }
 
 func runFindProvs(ctx context.Context, out *cli.Out, flags *nodeFlags, text string, want int) (end ending, err error) {
-	key, err := parseContent(text)
+	key, err := parseContent(text, "findprovs")
 	if err != nil {
 		return end, err
 	}

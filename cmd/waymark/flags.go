@@ -5,6 +5,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -80,6 +81,49 @@ func (e *rangeError) Error() string {
 func number(flags *pflag.FlagSet, into *int, name string, value, least, most int, usage string) {
 	*into = value
 	flags.Var(&within{into, least, most}, name, usage)
+}
+
+// span is the value of a flag that takes a time between two limits.
+type span struct {
+	into        *time.Duration
+	least, most time.Duration
+}
+
+func (s *span) String() string { return s.into.String() }
+func (s *span) Type() string   { return "D" }
+
+// Set takes a time within the limits.
+func (s *span) Set(text string) error {
+	d, err := time.ParseDuration(text)
+	if err != nil || d < s.least || d > s.most {
+		return &spanError{s.least, s.most}
+	}
+	*s.into = d
+	return nil
+}
+
+// spanError says what times are possible.
+type spanError struct{ least, most time.Duration }
+
+func (e *spanError) Error() string {
+	return fmt.Sprintf("it is a time with its unit, as in 500ms, 10s or 5m, from %s to %s", brief(e.least), brief(e.most))
+}
+
+// brief is a time as people type it: 1h, not 1h0m0s.
+func brief(d time.Duration) string {
+	text := d.String()
+	for _, nothing := range []string{"m0s", "h0m"} {
+		if rest, cut := strings.CutSuffix(text, nothing); cut {
+			text = rest + nothing[:1]
+		}
+	}
+	return text
+}
+
+// kindWords say what a flag of a kind takes.
+var kindWords = map[string]string{
+	"uint64": "it is a whole number from 0 to 18446744073709551615",
+	"bool":   "it is true or false",
 }
 
 // fromEnvironment gives every flag that was not typed the value of

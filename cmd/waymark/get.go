@@ -31,14 +31,15 @@ func (a *app) get() *cobra.Command {
 	}
 	flags.add(cmd.Flags(), true)
 	quorum = params.Agreement
-	cmd.Flags().Var(&within{&quorum, 0, params.K}, "quorum", "how many peers must agree; 0 asks all that are close")
+	cmd.Flags().Var(&within{&quorum, 0, params.K}, "quorum", "how many peers must agree; 0 asks all the closest")
 	return cmd
 }
 
 // gotLine is what the result line says of a value.
 type gotLine struct {
 	Key      string  `json:"key"`
-	Value    string  `json:"value,omitempty"` // if it is text
+	Value    string  `json:"value,omitempty"`     // if it is text
+	Raw      []byte  `json:"value_b64,omitempty"` // if it is not
 	Bytes    int     `json:"bytes"`
 	Agree    int     `json:"agree"`
 	Requests int     `json:"requests"`
@@ -48,7 +49,7 @@ type gotLine struct {
 }
 
 func runGet(ctx context.Context, out *cli.Out, flags *nodeFlags, text string, quorum int) (end ending, err error) {
-	name, err := parseName(text)
+	name, err := parseName(text, "get")
 	if err == nil {
 		err = flags.knows(name)
 	}
@@ -71,6 +72,8 @@ func runGet(ctx context.Context, out *cli.Out, flags *nodeFlags, text string, qu
 	}
 	if utf8.Valid(got.Bytes) {
 		line.Value = string(got.Bytes)
+	} else {
+		line.Raw = got.Bytes
 	}
 	if got.Bytes == nil {
 		return ending{outcomeWord(got.Outcome, err), line}, getTrouble(text, got, err)

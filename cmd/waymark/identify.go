@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -62,7 +64,14 @@ func runIdentify(ctx context.Context, out *cli.Out, flags *nodeFlags, text strin
 	defer n.Close()
 	bound, began := boundOf(ctx, identifyBound), out.Now()
 	out.Say("identify   %s · ends within %s", cli.ShortID(to.ID.String()), cli.Duration(bound))
-	if err := connect(ctx, n.host, to, bound); err != nil {
+	err = connect(ctx, out, n.host, to, bound)
+	switch {
+	case outOfTime(ctx, err):
+		return end, err
+	case errors.Is(err, context.DeadlineExceeded):
+		err = errors.New("nothing came of it within " + cli.Duration(bound))
+	}
+	if err != nil {
 		return ending{outcome: "no-peers"}, trouble("WM-P001", fmt.Sprintf("%s did not answer", cli.ShortID(to.ID.String())),
 			[]string{shortenTo(reason(err), 160)}, []string{"check that it runs, and that its address and ID are right"})
 	}
@@ -74,18 +83,40 @@ func runIdentify(ctx context.Context, out *cli.Out, flags *nodeFlags, text strin
 
 // connect dials a peer and waits for what it says of itself, no longer than
 // the bound, whatever the transport does with its context.
-func connect(ctx context.Context, h host.Host, to peer.AddrInfo, bound time.Duration) error {
+func connect(ctx context.Context, out *cli.Out, h host.Host, to peer.AddrInfo, bound time.Duration) error {
+	view := dialling{out, cli.ShortID(to.ID.String()), out.Now().Add(bound)}
 	ctx, cancel := context.WithTimeout(ctx, bound)
 	defer cancel()
 	done := make(chan error, 1)
 	go func() { done <- h.Connect(ctx, to) }()
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
+	tick := time.NewTicker(frame)
+	defer tick.Stop()
+	for {
+		select {
+		case err := <-done:
+			return err
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+			out.Show(view)
+		}
 	}
 }
+
+// dialling is what is shown until a peer has said who it is.
+type dialling struct {
+	out   *cli.Out
+	who   string
+	until time.Time
+}
+
+// Line implements cli.View.
+func (d dialling) Line() string {
+	return "dialling " + d.who + "; gives up in " + cli.Tenths(d.until.Sub(d.out.Now()))
+}
+
+// Region implements cli.View.
+func (d dialling) Region(int) []string { return []string{"  " + d.Line()} }
 
 func identityOf(h host.Host, id peer.ID, dht protocol.ID) identifyLine {
 	if dht == "" {
@@ -115,8 +146,8 @@ func stored(value any, err error) string {
 
 func printIdentity(out *cli.Out, line identifyLine) {
 	row(out, "peer", line.Peer.ID)
-	row(out, "agent", cli.Clean(line.Agent))
-	row(out, "version", cli.Clean(line.Version))
+	row(out, "agent", cmp.Or(cli.Clean(line.Agent), "–"))
+	row(out, "version", cmp.Or(cli.Clean(line.Version), "–"))
 	row(out, "serves", map[bool]string{true: "this DHT", false: "not this DHT"}[line.ServesDHT])
 	row(out, "route", line.Route)
 	column := func(label string, values []string) {

@@ -17,8 +17,9 @@ func (a *app) lookup() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "lookup KEY", Short: "the peers nearest to a key", GroupID: "ask", Args: wantArgs(1, 1),
 		Long: "waymark lookup: the peers nearest to a key, nearest first\n\n" +
-			"KEY is a peer ID, a CID, a multihash, /namespace/name, hex:… or the word random.\n" +
-			"A temporary node joins the network by --via or --network and asks.",
+			"KEY is a peer ID, a CID, a multihash, /namespace/name, hex:…, base64:…, text:…\n" +
+			"or the word random. A temporary node joins the network by --via or --network\n" +
+			"and asks.",
 		Example: "  waymark lookup random --via /ip4/192.0.2.7/tcp/4001/p2p/12D3KooW…\n" +
 			"  waymark lookup bafybeigdyr… --network amino",
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -48,7 +49,7 @@ type peerLine struct {
 }
 
 func runLookup(ctx context.Context, out *cli.Out, flags *nodeFlags, text string) (end ending, err error) {
-	preimage, err := parseKey(text)
+	preimage, err := parseKey(text, "waymark lookup random --network dev")
 	if err != nil {
 		return end, err
 	}

@@ -39,6 +39,7 @@ type app struct {
 	stdout, stderr io.Writer
 	options        cli.Options
 	timeout        time.Duration
+	wantsVersion   bool
 	exit           int
 	out            *cli.Out
 }
@@ -88,8 +89,17 @@ func (a *app) do(ctx context.Context, work func(context.Context, *cli.Out) (endi
 	if t != nil && t.Outcome != "" {
 		end.outcome = t.Outcome
 	}
+	if u := (*unjoined)(nil); end.body == nil && errors.As(err, &u) {
+		end.body = u.line
+	}
 	a.exit = out.Finish(end.outcome, end.body, t)
 	return nil
+}
+
+// outOfTime reports whether --timeout, and not a bound, ended a call.
+func outOfTime(ctx context.Context, err error) bool {
+	_, limited := ctx.Deadline()
+	return limited && errors.Is(err, context.DeadlineExceeded)
 }
 
 // troubleOf returns what to tell about an error, which may be that somebody

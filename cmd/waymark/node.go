@@ -39,8 +39,8 @@ func (n *nodeFlags) add(flags *pflag.FlagSet, withVia bool) {
 	if withVia {
 		flags.StringSliceVar(&n.via, "via", nil, "a peer of the network to begin with; may be repeated")
 	}
-	flags.StringVar(&n.network, "network", "", "the network: amino (public IPFS), dev, or a TOML file")
-	flags.StringVar(&n.protocol, "protocol", "", "the DHT's protocol ("+string(waymark.DefaultProtocol)+")")
+	flags.StringVar(&n.network, "network", "", "the network: amino (public IPFS), dev, or a TOML `FILE`")
+	flags.StringVar(&n.protocol, "protocol", "", "the DHT's `PROTOCOL` ("+string(waymark.DefaultProtocol)+")")
 	flags.StringSliceVar(&n.listen, "listen", nil, "listen on this address; without it the node only dials")
 }
 
@@ -103,12 +103,12 @@ func (n *nodeFlags) knows(name string) error {
 }
 
 // needSeeds refuses to start a node that would have nobody to ask.
-func (p plan) needSeeds(next string) error {
+func (p plan) needSeeds(other, next string) error {
 	if len(p.seeds) > 0 {
 		return nil
 	}
 	return trouble("WM-B001", "no seeds: a new node knows nobody to ask",
-		[]string{"neither an address nor --network was given; nothing was sent"},
+		[]string{"neither " + other + " nor --network was given; nothing was sent"},
 		[]string{next, "or try it without a network: waymark demo"})
 }
 
@@ -121,7 +121,7 @@ type node struct {
 
 // start makes the node. It asks nobody anything yet.
 func (p plan) start() (*node, error) {
-	h, err := libp2p.New(libp2p.NoListenAddrs, libp2p.DisableMetrics(),
+	h, err := libp2p.New(libp2p.NoListenAddrs, libp2p.DisableMetrics(), libp2p.UserAgent(userAgent),
 		// A port that another program of ours listens on is in use, not shared.
 		libp2p.Transport(tcp.NewTCPTransport, tcp.DisableReuseport()),
 		libp2p.Transport(quic.NewTransport))
@@ -259,7 +259,7 @@ func (v *visit) Close() error {
 func enter(ctx context.Context, out *cli.Out, flags *nodeFlags, next string) (*visit, error) {
 	p, err := flags.read()
 	if err == nil {
-		err = p.needSeeds(next)
+		err = p.needSeeds("--via", next)
 	}
 	if err != nil {
 		return nil, err
@@ -268,11 +268,30 @@ func enter(ctx context.Context, out *cli.Out, flags *nodeFlags, next string) (*v
 	if err != nil {
 		return nil, err
 	}
-	v := &visit{newWatch(out, n.dht, len(p.seeds)), n.dht, n}
-	if _, _, _, err := join(ctx, n.dht, v.watch); err != nil {
+	v := &visit{newWatch(out, n.dht, seedCount(p.seeds)), n.dht, n}
+	if r, _, bound, err := join(ctx, n.dht, v.watch); err != nil {
+		err = &unjoined{gone(err, flags.network), bootLineOf(r, bound, n.dht.Overdue())}
 		return nil, errors.Join(err, v.Close())
 	}
 	return v, nil
+}
+
+// unjoined is why a network could not be joined, with what the result line
+// says of the try.
+type unjoined struct {
+	error
+	line bootLine
+}
+
+func (u *unjoined) Unwrap() error { return u.error }
+
+// gone says what to do when the network of a file that was left behind does
+// not answer any more.
+func gone(err error, network string) error {
+	if t := (*cli.Trouble)(nil); network == "dev" && errors.As(err, &t) && t.Code == "WM-B002" {
+		t.Next = []string{"the development network has gone; start another: waymark serve --dev 20"}
+	}
+	return err
 }
 
 func peerLineOf(p peer.AddrInfo) peerLine {

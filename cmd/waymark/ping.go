@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/waymark-dht/waymark"
+	"github.com/waymark-dht/waymark/core/contact"
 	"github.com/waymark-dht/waymark/internal/cli"
 	"github.com/waymark-dht/waymark/internal/devnet"
 )
@@ -73,8 +75,11 @@ func runPing(ctx context.Context, out *cli.Out, flags *nodeFlags, text string, c
 		v.follow(func() { d, last = v.dht.Ping(ctx, to.ID) })
 		line.Sent++
 		if last != nil {
+			if v.cutOff(ctx, last) {
+				return ending{body: line}, context.DeadlineExceeded
+			}
 			line.Failures[kindOf(last)]++
-			out.Answer("no answer: %s", reason(last))
+			out.Answer("no answer: %s", v.why(last))
 			continue
 		}
 		took = append(took, d)
@@ -86,17 +91,17 @@ func runPing(ctx context.Context, out *cli.Out, flags *nodeFlags, text string, c
 		out.Summary("%d of %d answered · median %s", len(took), line.Sent, cli.Duration(devnet.Quantile(took, 50)))
 		return ending{"ok", line}, nil
 	}
-	return ending{"no-peers", line}, noPong(to.ID, line.Failures, last)
+	return ending{"no-peers", line}, noPong(to.ID, v.why(last))
 }
 
 // reach starts a node that knows the address of a peer: from the argument
 // itself, or by asking the network.
 func reach(ctx context.Context, out *cli.Out, flags *nodeFlags, text string) (v *visit, to peer.AddrInfo, err error) {
 	if !strings.HasPrefix(text, "/") {
-		if to.ID, err = parsePeerID(text); err != nil {
+		if to.ID, err = parsePeerID(text, "ping"); err != nil {
 			return nil, to, err
 		}
-		if v, err = enter(ctx, out, flags, "waymark ping /ip4/192.0.2.7/tcp/4001/p2p/"+text); err != nil {
+		if v, err = enter(ctx, out, flags, "waymark ping "+text+" --network amino"); err != nil {
 			return nil, to, err
 		}
 		if to, _, err = v.find(ctx, to.ID); err != nil {
@@ -141,11 +146,18 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-func noPong(id peer.ID, failures map[string]int, last error) error {
-	seen := failureWords(failures)
-	if last != nil {
-		seen += "; " + reason(last)
-	}
+// why is how the last request failed: what was seen of it, or the error if
+// there was no request.
+func (v *visit) why(err error) string { return cmp.Or(v.failed, reason(err)) }
+
+// cutOff reports whether --timeout ended a request before its peer had had its
+// time, so that nothing is known of the peer.
+func (v *visit) cutOff(ctx context.Context, err error) bool {
+	_, limited := ctx.Deadline()
+	return outOfTime(ctx, err) || limited && v.failed == contact.Cancelled.String()
+}
+
+func noPong(id peer.ID, seen string) error {
 	return trouble("WM-P001", fmt.Sprintf("%s did not answer", cli.ShortID(id.String())), []string{seen},
 		[]string{"check that it runs, that its address and ID are right, and --protocol; waymark identify MADDR tells more"})
 }

@@ -31,7 +31,7 @@ func (a *app) provide() *cobra.Command {
 }
 
 func runProvide(ctx context.Context, out *cli.Out, flags *nodeFlags, text string) (end ending, err error) {
-	key, err := parseContent(text)
+	key, err := parseContent(text, "provide")
 	if err != nil {
 		return end, err
 	}
@@ -46,13 +46,20 @@ func runProvide(ctx context.Context, out *cli.Out, flags *nodeFlags, text string
 	})
 }
 
-// parseContent reads what names content: a CID, or a multihash.
-func parseContent(text string) (multihash.Multihash, error) {
+// parseContent reads what names content: a CID, or a multihash. Verb is the
+// command that wants it.
+func parseContent(text, verb string) (multihash.Multihash, error) {
+	next := "waymark " + verb + " " + exampleCID + " --network dev"
 	if c, err := cid.Decode(text); err == nil {
 		return c.Hash(), nil
 	}
 	if h, err := multihash.FromB58String(text); err == nil {
 		return h, nil
 	}
-	return nil, badKey(text, "content is named by a CID (bafy…, Qm…) or a multihash in base58")
+	if raw, spelt, err := spelled(text, next); err != nil {
+		return nil, err
+	} else if hash, err := multihash.Cast(raw); spelt && err == nil {
+		return hash, nil
+	}
+	return nil, badKey(text, contentForms, next)
 }

@@ -48,7 +48,7 @@ type storedLine struct {
 }
 
 func runPut(ctx context.Context, out *cli.Out, flags *nodeFlags, text, value string, in io.Reader) (end ending, err error) {
-	name, err := parseName(text)
+	name, err := parseName(text, "put")
 	if err != nil {
 		return end, err
 	}
@@ -150,11 +150,14 @@ func storeTrouble(s waymark.Stored, err error) error {
 	return err
 }
 
-// parseName reads the key of a value.
-func parseName(text string) (string, error) {
-	name, ok := strings.CutPrefix(text, "/")
-	if !ok {
-		return "", badKey(text, "a value's key has a namespace and a rest: /note/greeting, /ipns/12D3KooW…")
+// parseName reads the key of a value. Verb is the command that wants it.
+func parseName(text, verb string) (string, error) {
+	next := "waymark " + verb + " /note/greeting --network dev"
+	if verb == "put" {
+		next = "waymark put /note/greeting hello --network dev"
 	}
-	return nameKey(text, name)
+	if !strings.HasPrefix(text, "/") {
+		return "", badKey(text, nameForms, next)
+	}
+	return nameKey(text, next)
 }

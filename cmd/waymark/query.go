@@ -46,7 +46,8 @@ type queryLine struct {
 	Request   string     `json:"request"`
 	Closer    []peerLine `json:"closer"`
 	Providers []peerLine `json:"providers"`
-	Value     string     `json:"value,omitempty"`
+	Value     string     `json:"value,omitempty"`     // if it is text
+	Raw       []byte     `json:"value_b64,omitempty"` // if it is not
 	Bytes     int        `json:"bytes"`
 	Elapsed   float64    `json:"elapsed_ms"`
 	Bound     float64    `json:"bound_ms"`
@@ -77,11 +78,20 @@ func runQuery(ctx context.Context, out *cli.Out, flags *nodeFlags, args []string
 		Peer: to.ID.String(), Request: args[1], Closer: peerLines(r.Closer), Providers: peerLines(r.Providers),
 		Bytes: len(r.Value), Elapsed: ms(r.Elapsed), Bound: ms(bound), Overdue: v.dht.Overdue(),
 	}
-	if err != nil {
-		return ending{"no-peers", line}, noPong(to.ID, map[string]int{}, err)
+	switch {
+	case err != nil && v.cutOff(ctx, err):
+		return ending{body: line}, context.DeadlineExceeded
+	case err != nil:
+		return ending{"no-peers", line}, noPong(to.ID, v.why(err))
 	}
 	if utf8.Valid(r.Value) {
 		line.Value = string(r.Value)
+	} else {
+		line.Raw = r.Value
+	}
+	if args[1] == "ping" {
+		out.Summary("answered in %s", cli.Duration(r.Elapsed))
+		return ending{"ok", line}, nil
 	}
 	printReply(out, r, line)
 	return ending{"ok", line}, nil
@@ -101,10 +111,23 @@ func parseQuestion(args []string) (engine.Ask, string, error) {
 	if args[1] == "ping" && len(args) == 2 {
 		args = append(slices.Clone(args), "random")
 	}
-	if len(args) < 3 {
-		return 0, "", trouble("WM-U004", args[1]+" wants a key", []string{keyForms}, []string{"waymark query MADDR " + args[1] + " random"})
+	verb, example := "query MADDR "+args[1], map[engine.Ask]string{
+		engine.AskPeers: "random", engine.AskValue: "/note/greeting --network dev", engine.AskProviders: exampleCID,
+	}[what]
+	forms, read := keyForms, func() (string, error) { return parseKey(args[2], verb+" "+example) }
+	switch what {
+	case engine.AskValue:
+		forms, read = nameForms, func() (string, error) { return parseName(args[2], verb) }
+	case engine.AskProviders:
+		forms, read = contentForms, func() (string, error) {
+			hash, err := parseContent(args[2], verb)
+			return string(hash), err
+		}
 	}
-	preimage, err := parseKey(args[2])
+	if len(args) < 3 {
+		return 0, "", trouble("WM-U004", args[1]+" wants a key", []string{forms}, []string{"waymark " + verb + " " + example})
+	}
+	preimage, err := read()
 	return what, preimage, err
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -19,6 +20,9 @@ var groups = []*cobra.Group{
 	{ID: "tools", Title: "Tools"},
 }
 
+// maxTimeout is longer than any bound that the commands print.
+const maxTimeout = 30 * 24 * time.Hour
+
 // root returns the tree of commands.
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
@@ -27,8 +31,11 @@ func (a *app) root() *cobra.Command {
 		SilenceErrors: true, SilenceUsage: true,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
+			switch {
+			case len(args) > 0:
 				return unknownCommand(cmd, args[0])
+			case a.wantsVersion:
+				return a.printVersion(cmd.Context())
 			}
 			help(cmd, a.stdout)
 			return nil
@@ -41,12 +48,29 @@ func (a *app) root() *cobra.Command {
 	root.SetFlagErrorFunc(flagTrouble)
 	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { help(cmd, a.stdout) })
 	root.SetUsageFunc(func(cmd *cobra.Command) error { help(cmd, a.stderr); return nil })
-	root.SetHelpCommand(&cobra.Command{Use: "no-help", Hidden: true})
+	root.SetHelpCommand(a.helpCommand(root))
+	root.Flags().BoolVar(&a.wantsVersion, "version", false, "what this program is, as waymark version")
+	root.Flags().Lookup("version").Hidden = true
 	root.AddCommand(a.demo(), a.sim(), a.serve(),
 		a.bootstrap(), a.lookup(), a.findpeer(), a.put(), a.get(), a.provide(), a.findprovs(), a.crawl(),
 		a.query(), a.ping(), a.identify(), a.explain(), a.version())
 	root.AddCommand(a.conform())
 	return root
+}
+
+// helpCommand is `waymark help COMMAND`, for those who ask in this order.
+func (a *app) helpCommand(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use: "help [COMMAND]", Hidden: true, Args: cobra.ArbitraryArgs,
+		RunE: func(_ *cobra.Command, args []string) error {
+			cmd, rest, err := root.Find(args)
+			if err != nil || len(rest) > 0 {
+				return unknownCommand(cmd, rest[0])
+			}
+			help(cmd, a.stdout)
+			return nil
+		},
+	}
 }
 
 func (a *app) globalFlags(flags *pflag.FlagSet) {
@@ -57,7 +81,7 @@ func (a *app) globalFlags(flags *pflag.FlagSet) {
 	flags.BoolVarP(&o.Verbose, "verbose", "v", false, "show every request")
 	flags.Var(chosen(&o.Progress, "auto", "tty", "plain", "none"), "progress", "how to show progress")
 	flags.Var(chosen(&o.Color, "auto", "always", "never"), "color", "NO_COLOR turns it off too")
-	flags.DurationVar(&a.timeout, "timeout", 0, "end sooner than the bound, e.g. 10s")
+	flags.Var(&span{&a.timeout, time.Millisecond, maxTimeout}, "timeout", "end sooner than the bound, e.g. 10s")
 }
 
 // help prints the help of a command. It is plain code: a template would keep
@@ -76,8 +100,13 @@ func help(cmd *cobra.Command, w io.Writer) {
 		fmt.Fprintf(&b, "\nExamples\n%s\n", cmd.Example)
 	}
 	section(&b, "Flags", flagLines(cmd.LocalNonPersistentFlags()))
-	section(&b, "Global flags, also as WAYMARK_<NAME>", flagLines(cmd.Root().PersistentFlags()))
-	section(&b, "Exit codes", exitLines())
+	section(&b, "Global flags", flagLines(cmd.Root().PersistentFlags()))
+	if cmd.HasParent() {
+		b.WriteString("\nEvery flag is also read from WAYMARK_<NAME>. Exit codes: waymark --help\n")
+	} else {
+		section(&b, "Exit codes", exitLines())
+		b.WriteString("\nEvery flag is also read from WAYMARK_<NAME>, as WAYMARK_NETWORK=dev.\n")
+	}
 	io.WriteString(w, b.String()) //nolint:errcheck // nobody is left to tell
 }
 
@@ -103,12 +132,16 @@ func flagLines(flags *pflag.FlagSet) (lines [][2]string) {
 		if f.Hidden || f.Name == "help" {
 			return
 		}
-		left, usage := "--"+f.Name, f.Usage
+		left := "--" + f.Name
 		if f.Shorthand != "" {
 			left = "-" + f.Shorthand + ", " + left
 		}
-		if kind := f.Value.Type(); kind != "bool" {
-			left += " " + placeholder(kind)
+		value, usage := pflag.UnquoteUsage(f) // `FILE` in the usage names the value
+		if !strings.Contains(f.Usage, "`") {
+			value = placeholder(f.Value.Type())
+		}
+		if value != "" {
+			left += " " + value
 		}
 		if f.DefValue != "" && f.DefValue != "false" && f.DefValue != "0s" && f.DefValue != "[]" {
 			usage += " (" + f.DefValue + ")"
@@ -121,8 +154,8 @@ func flagLines(flags *pflag.FlagSet) (lines [][2]string) {
 // placeholder is what stands for a flag's value in the help.
 func placeholder(kind string) string {
 	switch kind {
-	case "duration":
-		return "D"
+	case "bool":
+		return ""
 	case "uint64", "int":
 		return "N"
 	case "string":

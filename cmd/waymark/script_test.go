@@ -149,7 +149,10 @@ func interruptedRun(ts *testscript.TestScript, args []string) int {
 	ts.Check(err)
 	cmd := exec.Command(path, args...)
 	cmd.Dir = ts.MkAbs(".")
-	cmd.Env = append(os.Environ(), "PATH="+ts.Getenv("PATH"))
+	cmd.Env = os.Environ()
+	for _, name := range []string{"PATH", "HOME", "WAYMARK_DEV_DIR"} {
+		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name)) // the script's, not this machine's
+	}
 	stderr, err := cmd.StderrPipe()
 	ts.Check(err)
 	var stdout strings.Builder

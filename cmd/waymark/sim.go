@@ -92,8 +92,8 @@ func (a *app) simRun() *cobra.Command {
 	flags.Uint64Var(&f.seed, "seed", 1, "the same seed is the same run")
 	number(flags, &f.dead, "dead", 0, 0, maxSimDead, "how many of a hundred members do not answer")
 	flags.Var((*pairs)(&f.set), "set", "change a setting, see above; may stand several times")
-	flags.StringVar(&f.report, "report", "", "write a page with plots to this file")
-	flags.StringVar(&f.record, "record", "", "write what waymark sim replay repeats to this file")
+	flags.StringVar(&f.report, "report", "", "write a page with plots to this `FILE`")
+	flags.StringVar(&f.record, "record", "", "write what waymark sim replay repeats to this `FILE`")
 	return cmd
 }
 
@@ -136,6 +136,11 @@ func newSimRun(name string, f simFlags) (*simRun, error) {
 	}
 	r := &simRun{story: story, flags: f, meters: newSimMeters()}
 	r.opt = sim.Options{Nodes: f.nodes, Seed: f.seed, Dead: f.dead, Progress: r.meters.progress, Measure: r.meters.measure}
+	for _, to := range [][2]string{{"report", f.report}, {"record", f.record}} {
+		if err := writable(to[1]); err != nil {
+			return nil, unwritten(to[0], err)
+		}
+	}
 	if f.report != "" || f.record != "" {
 		r.opt.Plots = &r.plots
 	}
@@ -149,6 +154,27 @@ func newSimRun(name string, f simFlags) (*simRun, error) {
 		}
 	}
 	return r, nil
+}
+
+// writable tries whether a file can be written, before hours are spent on what
+// it is to hold. An existing file is left as it is.
+func writable(path string) error {
+	if path == "" {
+		return nil
+	}
+	_, missing := os.Stat(path)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o644)
+	if err != nil {
+		return err
+	}
+	if missing != nil {
+		err = os.Remove(path)
+	}
+	return errors.Join(err, f.Close())
+}
+
+func unwritten(what string, err error) error {
+	return trouble("WM-M003", "the "+what+" cannot be written", []string{err.Error()}, []string{"--" + what + " FILE, in a folder that exists and may be written to"})
 }
 
 func unknownScenario(name string) error {
@@ -177,7 +203,8 @@ func badSetting(pair, key string, why error) error {
 // run makes the run and tells of it.
 func (r *simRun) run(ctx context.Context, out *cli.Out) (ending, error) {
 	out.Event("start", map[string]any{"command": "sim run", "version": release, "scenario": r.story.Name, "nodes": r.flags.nodes, "seed": r.flags.seed})
-	out.Say("waymark %s · simulation of %s: %s · seed %d", release, r.story.Name, r.story.About, r.flags.seed)
+	out.Say("waymark %s · simulation of %s · seed %d", release, r.story.Name, r.flags.seed)
+	out.Say("%s", r.story.About)
 	err := r.simulate(ctx, out)
 	out.Summary("%s virtual in %s", cli.Duration(r.result.Virtual), cli.Duration(r.meters.elapsed()))
 	r.print(err)
@@ -244,7 +271,7 @@ func (r *simRun) writeReport() error {
 		return nil
 	}
 	if err := os.WriteFile(r.flags.report, simPage(r.story, r.result, r.opt, r.plots), 0o644); err != nil {
-		return trouble("WM-M003", "the report could not be written", []string{err.Error()}, []string{"--report FILE.html, in a folder that exists"})
+		return unwritten("report", err)
 	}
 	r.out.Say("report: %s", r.flags.report)
 	return nil
@@ -253,15 +280,15 @@ func (r *simRun) writeReport() error {
 // print is the report for people.
 func (r *simRun) print(err error) {
 	x, out := r.result, r.out
-	row(out, "nodes", fmt.Sprintf("%d · %d %% dead · seed %d", x.Nodes, x.Dead, x.Seed))
+	row(out, "nodes", fmt.Sprintf("%s · %d %% dead · seed %d", memberWords(r.flags.nodes, x.Nodes), x.Dead, x.Seed))
 	if x.Bootstraps > 0 {
-		row(out, "joined", fmt.Sprintf("%d of %d · p50 %s · p95 %s", x.Ready, x.Bootstraps, millis(x.Boot50), millis(x.Boot95)))
+		row(out, "joined", fmt.Sprintf("%s of %s · p50 %s · p95 %s", cli.Number(x.Ready), cli.Number(x.Bootstraps), millis(x.Boot50), millis(x.Boot95)))
 	}
 	if x.Back > 0 {
 		row(out, "of use", fmt.Sprintf("%d nodes · p50 %s · p95 %s · last %s of at most %s", x.Back, millis(x.Back50), millis(x.Back95), millis(x.BackMax), millis(x.BackBound)))
 	}
 	if x.Lookups > 0 {
-		row(out, "lookups", fmt.Sprintf("%d, %d converged · p50 %s · p95 %s · recall %.4f", x.Lookups, x.Converged, millis(x.P50), millis(x.P95), x.Recall))
+		row(out, "lookups", fmt.Sprintf("%s, %s converged · p50 %s · p95 %s · recall %.4f", cli.Number(x.Lookups), cli.Number(x.Converged), millis(x.P50), millis(x.P95), x.Recall))
 		row(out, "first", fmt.Sprintf("p50 %s · p95 %s;  15 of 20: p50 %s · p95 %s", millis(x.First50), millis(x.First95), millis(x.Most50), millis(x.Most95)))
 		row(out, "cost", fmt.Sprintf("%.1f requests each · depth %.2f", x.Requests, x.Depth))
 	}
@@ -273,8 +300,8 @@ func (r *simRun) print(err error) {
 	for _, k := range x.Kept {
 		row(out, fmt.Sprintf("%.0f h", k.Hours), fmt.Sprintf("%.4f still there · %.1f holders each · %d of %d found", k.There, k.Holders, k.Found, k.Tries))
 	}
-	row(out, "bound", fmt.Sprintf("%d operations · overdue %d · stalled %d · at most %s over", x.Operations, x.Overdue, x.Stalled, millis(x.MaxOverBound)))
-	row(out, "engine", fmt.Sprintf("%d events · %.0f per CPU second · %.0f bytes per node", x.Events, x.EventsPerCPUs, x.BytesPerNode))
+	row(out, "bound", fmt.Sprintf("%s · overdue %d · stalled %d · at most %s over", cli.Count(int(x.Operations), "operation"), x.Overdue, x.Stalled, millis(x.MaxOverBound)))
+	row(out, "engine", engineWords(x, " · "))
 	row(out, "trace", x.TraceHash)
 	mark := out.Style.Green("✓") + " every promise held"
 	switch {
@@ -287,3 +314,24 @@ func (r *simRun) print(err error) {
 }
 
 func millis(ms float64) string { return cli.Duration(time.Duration(ms * float64(time.Millisecond))) }
+
+// engineWords says what a run cost. A run that was cut off was not measured.
+func engineWords(x sim.Result, between string) string {
+	words := []string{cli.Number(int(x.Events)) + " events"}
+	if x.EventsPerCPUs > 0 {
+		words = append(words, cli.Number(int(x.EventsPerCPUs))+" per CPU second")
+	}
+	if x.BytesPerNode > 0 {
+		words = append(words, cli.Number(int(x.BytesPerNode))+" bytes per node")
+	}
+	return strings.Join(words, between)
+}
+
+// memberWords says how many members a network had, those who came later among
+// them.
+func memberWords(asked, all int) string {
+	if asked == 0 || asked == all {
+		return cli.Number(all)
+	}
+	return fmt.Sprintf("%s and %s who came later", cli.Number(asked), cli.Number(all-asked))
+}

@@ -26,10 +26,10 @@ func (a *app) simCompare() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "compare A B…", Short: "compare configurations on the same networks", GroupID: "sim", Args: wantArgs(2, maxCompared),
 		Long: "waymark sim compare: compare configurations on the same networks\n\n" +
-			"Each configuration is a policy (waymark, go-like, rust-like), settings (KEY=VALUE)\n" +
-			"or both, joined by commas. All are run in this process on the same seeds: the\n" +
-			"same members at the same places, the same dead among them, the same askers and\n" +
-			"keys. What a policy models, and what not, is said in docs/TESTING.md.\n\n" +
+			"Each configuration is a policy (waymark, go-like, rust-like), settings\n" +
+			"(KEY=VALUE) or both, joined by commas. All are run in this process on the same\n" +
+			"seeds: the same members at the same places, the same dead among them, the same\n" +
+			"askers and keys. docs/TESTING.md says what a policy models, and what not.\n\n" +
 			"The settings are those of `waymark sim run`; --set changes all configurations.",
 		Example: "  waymark sim compare waymark go-like rust-like --dead 15\n  waymark sim compare waymark alpha=3,spare=0 paths=3 --dead 30 --seeds 3",
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -42,7 +42,7 @@ func (a *app) simCompare() *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.StringVar(&scenario, "scenario", "lookups", "what to run; waymark sim ls lists the scenarios")
+	flags.StringVar(&scenario, "scenario", "lookups", "the `SCENARIO` to run; waymark sim ls lists them")
 	number(flags, &f.nodes, "nodes", 0, 0, maxSimNodes, "members; 0 is the scenario's default")
 	flags.Uint64Var(&f.seed, "seed", 1, "the first seed")
 	number(flags, &seeds, "seeds", 1, 1, maxSimSeeds, "how many seeds; figures are their mean")
@@ -71,13 +71,23 @@ func newComparison(scenario string, names []string, f simFlags, seeds int) (*com
 			}
 			r.opt.Scenario = scenario
 			if r.opt, err = sim.Configuration(r.opt, name); err != nil {
-				return nil, trouble("WM-M005", fmt.Sprintf("no configuration %q", shortenTo(name, 60)), []string{err.Error()}, []string{"waymark sim compare --help", "waymark sim run --help"})
+				return nil, badConfiguration(name, err)
 			}
 			runs = append(runs, r)
 		}
 		c.runs = append(c.runs, runs)
 	}
 	return c, nil
+}
+
+func badConfiguration(name string, err error) error {
+	seen := err.Error()
+	for part := range strings.SplitSeq(name, ",") {
+		if guess := cli.Nearest(part, sim.Policies[:]); guess != "" && guess != part {
+			seen = "did you mean " + guess + "? " + seen
+		}
+	}
+	return trouble("WM-M005", fmt.Sprintf("there is no configuration %q", shortenTo(name, 60)), []string{seen}, []string{"waymark explain WM-M005 shows what one is"})
 }
 
 // configured is one configuration's part of the result line.

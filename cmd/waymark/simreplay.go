@@ -67,7 +67,7 @@ func (r *simRun) record() error {
 		err = os.WriteFile(r.flags.record, text.Bytes(), 0o644)
 	}
 	if err != nil {
-		return trouble("WM-M003", "the record could not be written", []string{err.Error()}, []string{"--record FILE, in a folder that exists"})
+		return unwritten("record", err)
 	}
 	r.out.Say("record: %s", r.flags.record)
 	return nil

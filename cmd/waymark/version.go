@@ -14,6 +14,9 @@ import (
 // release is what this tree is, or leads up to.
 const release = "0.1.0-dev"
 
+// userAgent is what our nodes call themselves to others.
+const userAgent = "waymark/" + release
+
 // build is what is known of how the program came to be.
 type build struct {
 	Version  string `json:"version"`
@@ -30,20 +33,22 @@ type build struct {
 func (a *app) version() *cobra.Command {
 	return &cobra.Command{
 		Use: "version", Short: "what this program is", GroupID: "tools", Args: wantArgs(0, 0),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.do(cmd.Context(), func(_ context.Context, out *cli.Out) (ending, error) {
-				b := readBuild()
-				out.Answer("waymark %s", b.Version)
-				if b.Commit != "" {
-					out.Answer("commit   %s", b.Commit+map[bool]string{true: ", modified"}[b.Modified])
-				}
-				out.Answer("go       %s %s/%s", b.Go, b.OS, b.Arch)
-				out.Answer("libp2p   %s", b.Libp2p)
-				out.Answer("protocol %s", b.Protocol)
-				return ending{"ok", b}, nil
-			})
-		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.printVersion(cmd.Context()) },
 	}
+}
+
+func (a *app) printVersion(ctx context.Context) error {
+	return a.do(ctx, func(_ context.Context, out *cli.Out) (ending, error) {
+		b := readBuild()
+		out.Answer("waymark %s", b.Version)
+		if b.Commit != "" {
+			out.Answer("commit   %s", b.Commit+map[bool]string{true: ", modified"}[b.Modified])
+		}
+		out.Answer("go       %s %s/%s", b.Go, b.OS, b.Arch)
+		out.Answer("libp2p   %s", b.Libp2p)
+		out.Answer("protocol %s", b.Protocol)
+		return ending{"ok", b}, nil
+	})
 }
 
 func readBuild() build {

@@ -19,6 +19,7 @@ const (
 	frame       = 100 * time.Millisecond // how often the picture is brought up to date
 	column      = 76                     // the picture is no wider, however wide the terminal
 	stepsShown  = 6                      // the last so many steps of a bootstrap
+	walksShown  = 4                      // steps that are under way
 	waitsShown  = 3                      // what it waits for, the longest first
 	barCells    = 20
 	kindColumns = 14 // for the word of a failure: "mute-handshake"
@@ -52,6 +53,7 @@ type watch struct {
 	remaining int
 	requests  int
 	answered  int
+	failed    string // how the last request failed that did: its kind and the cause
 	open      []waymark.OpenOp
 }
 
@@ -71,6 +73,7 @@ func (w *watch) Close() { w.stop() }
 func (w *watch) begin(title string, bound time.Duration) {
 	w.title, w.until = title, w.out.Now().Add(bound)
 	w.steps, w.count, w.last, w.remaining, w.requests, w.answered = nil, 0, false, -1, 0, 0
+	w.failed = ""
 }
 
 // follow runs work and shows what the node does until it returns.
@@ -124,6 +127,8 @@ func (w *watch) note(f waymark.Fact) {
 	case engine.RequestEnded:
 		if f.Failure == 0 {
 			w.answered++
+		} else {
+			w.failed = strings.TrimSuffix(f.Failure.String()+": "+shortenTo(cli.Clean(reasonOf(f.Detail)), 120), ": ")
 		}
 		w.out.Detail("%s  %s %7s  %s", cli.ShortID(idOf(f.Peer)), cli.Pad(f.Failure.String(), kindColumns),
 			cli.Duration(f.Took), cli.Clean(reasonOf(f.Detail)))
@@ -156,7 +161,10 @@ func (w *watch) left() string {
 func (w *watch) Line() string {
 	text := w.title
 	if w.count > 0 {
-		text += fmt.Sprintf(": step %d, %s", w.count, w.left())
+		text += fmt.Sprintf(": step %d done, %s", w.count, w.left())
+	}
+	if walks := w.walks(); walks != "" {
+		text += "; now " + walks
 	}
 	if waits := w.waits(); len(waits) > 0 {
 		text += "; waiting on " + waits[0]
@@ -173,12 +181,42 @@ func (w *watch) Region(width int) []string {
 	} else {
 		lines = append(lines, w.stepLines(style)...)
 	}
-	label := "waiting on"
+	if walks := w.walks(); w.extra == nil && walks != "" {
+		lines = append(lines, fmt.Sprintf("  %s %s", style.Dim(cli.Pad("now", len(waitLabel))), walks))
+	}
+	label := waitLabel
 	for _, wait := range w.waits() {
 		lines = append(lines, fmt.Sprintf("  %s %s", style.Dim(label), wait))
 		label = strings.Repeat(" ", len(label))
 	}
 	return lines
+}
+
+// waitLabel stands before what is waited for.
+const waitLabel = "waiting on"
+
+// walks names the steps of a bootstrap that are under way: the walks that it
+// waits for, or its seeds.
+func (w *watch) walks() string {
+	var names []string
+	for _, op := range w.open {
+		if op.Kind != engine.KindBootstrap {
+			continue
+		}
+		for _, f := range op.InFlight {
+			if f.Peer == nil && !strings.HasPrefix(f.What, "dns") {
+				names = append(names, f.What)
+			}
+		}
+		if len(names) == 0 && len(op.InFlight) > 0 {
+			names = append(names, "seeds")
+		}
+	}
+	text := strings.Join(names[:min(walksShown, len(names))], ", ")
+	if more := len(names) - walksShown; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
 }
 
 func (w *watch) stepLines(style cli.Style) (lines []string) {

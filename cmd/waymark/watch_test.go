@@ -165,7 +165,11 @@ func TestEveryCodeIsUsedOnceExplainedAndUnique(t *testing.T) {
 func TestHelpFitsATerminal(t *testing.T) {
 	a := &app{}
 	root := a.root()
-	for _, c := range append(root.Commands(), root) {
+	all := append(root.Commands(), root)
+	for _, c := range root.Commands() {
+		all = append(all, c.Commands()...)
+	}
+	for _, c := range all {
 		var b bytes.Buffer
 		help(c, &b)
 		for _, line := range strings.Split(b.String(), "\n") {

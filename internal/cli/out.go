@@ -155,11 +155,11 @@ func (o *Out) EventAt(at time.Time, kind string, body any) {
 // the fields of body.
 func Line(at time.Time, kind string, body any) ([]byte, error) {
 	head := fmt.Appendf(nil, `{"v":%d,"t":%q,"type":%q`, Schema, at.UTC().Format("2006-01-02T15:04:05.000Z"), kind)
-	fields, err := json.Marshal(body)
+	fields, err := encoded(body)
 	if err != nil {
 		return nil, err
 	}
-	fields = bytes.TrimPrefix(bytes.TrimSpace(fields), []byte("{"))
+	fields = bytes.TrimPrefix(fields, []byte("{"))
 	switch {
 	case bytes.Equal(fields, []byte("null")) || bytes.Equal(fields, []byte("}")):
 		return append(head, "}\n"...), nil
@@ -167,6 +167,16 @@ func Line(at time.Time, kind string, body any) ([]byte, error) {
 		return nil, errors.New("the body of an event must be an object")
 	}
 	return append(append(append(head, ','), fields...), '\n'), nil
+}
+
+// encoded is a body as JSON. It is read by programs and in terminals, never in
+// a page, so that < and > stay what they are.
+func encoded(body any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	err := e.Encode(body)
+	return bytes.TrimSpace(b.Bytes()), err
 }
 
 // Finish ends a command: the error if there is one, then the result line, and
@@ -194,11 +204,11 @@ type result struct {
 // MarshalJSON splices the two objects.
 func (r result) MarshalJSON() ([]byte, error) {
 	type plain result
-	head, err := json.Marshal(plain(r))
+	head, err := encoded(plain(r))
 	if err != nil || r.body == nil {
 		return head, err
 	}
-	fields, err := json.Marshal(r.body)
+	fields, err := encoded(r.body)
 	if err != nil || len(fields) <= len("{}") {
 		return head, err
 	}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -61,12 +62,30 @@ func ShortID(id string) string {
 	return Clean(id[:8] + "…" + id[len(id)-5:])
 }
 
-// Count prints a number with its noun: "1 seed", "2 seeds".
+// Count prints a number with its noun: "1 seed", "2 seeds", "2 addresses".
 func Count(n int, noun string) string {
-	if n == 1 {
+	switch {
+	case n == 1:
 		return "1 " + noun
+	case strings.HasSuffix(noun, "s") || strings.HasSuffix(noun, "ch"):
+		noun += "es"
+	default:
+		noun += "s"
 	}
-	return fmt.Sprintf("%d %ss", n, noun)
+	return Number(n) + " " + noun
+}
+
+// Number prints a whole number with its thousands apart: 1,234,567. Numbers of
+// four digits are read as they are.
+func Number(n int) string {
+	digits := strconv.Itoa(n)
+	if -10_000 < n && n < 10_000 {
+		return digits
+	}
+	for at := len(digits) - 3; at > 0 && digits[at-1] != '-'; at -= 3 {
+		digits = digits[:at] + "," + digits[at:]
+	}
+	return digits
 }
 
 // Clean makes a text that others may have written safe for a terminal: what

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/libp2p/go-libp2p"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/routing"
@@ -124,7 +125,7 @@ func (m *Member) misbehave(rng *rand.Rand, knows *fault.Oracle) (err error) {
 }
 
 func (m *Member) serve(rng *rand.Rand, rules map[string]waymark.Validator) (err error) {
-	if m.host, err = fault.NewHost(fault.HostOptions{Rand: rng, QUIC: true}); err != nil {
+	if m.host, err = fault.NewHost(fault.HostOptions{Rand: rng, QUIC: true, Extra: named}); err != nil {
 		return err
 	}
 	m.Info = peer.AddrInfo{ID: m.host.ID(), Addrs: m.host.Addrs()}
@@ -213,9 +214,12 @@ func (n *Network) addrs(members []int) (addrs []ma.Multiaddr, err error) {
 	return addrs, nil
 }
 
+// named is what the hosts call themselves to others.
+var named = []libp2p.Option{libp2p.UserAgent("waymark/devnet")}
+
 // Newcomer makes the host of a node that is not a member yet.
 func (n *Network) Newcomer() (host.Host, error) {
-	return fault.NewHost(fault.HostOptions{Rand: n.chance(forFresh), QUIC: true})
+	return fault.NewHost(fault.HostOptions{Rand: n.chance(forFresh), QUIC: true, Extra: named})
 }
 
 // Truth returns the k members nearest to the key of a preimage, of those that
