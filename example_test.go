@@ -100,9 +100,9 @@ func ExampleDHT_Lookup() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(result.Outcome, "with", len(result.Peers), "peers after", result.Stats.Requests, "requests")
+	fmt.Println(result.Outcome, "with", len(result.Peers), "peers; in time:", result.Elapsed < result.Bound)
 	// Output:
-	// converged with 4 peers after 4 requests
+	// converged with 4 peers; in time: true
 }
 
 // Facts say what happens while it happens; a reader that is too slow loses
@@ -123,13 +123,13 @@ func ExampleDHT_Facts() {
 		case engine.OpStarted:
 			fmt.Println(f.Kind, "began")
 		case engine.OpEnded:
-			fmt.Println(f.Kind, "ended:", f.Result.Outcome, "after", f.Result.Stats.Requests, "requests")
+			fmt.Println(f.Kind, "ended:", f.Result.Outcome, "with", len(f.Result.Closest), "peers")
 			return
 		}
 	}
 	// Output:
 	// lookup began
-	// lookup ended: converged after 2 requests
+	// lookup ended: converged with 2 peers
 }
 
 // numbered is the validator of a namespace: a value is a decimal number, and of
