@@ -1,6 +1,7 @@
 package delegated_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -18,8 +19,8 @@ import (
 	"github.com/waymark-dht/waymark/internal/devnet"
 )
 
-// A node answers a client that knows only HTTP. It says in a trailer how the
-// search ended, so that a short answer is not taken for a whole one.
+// A node answers a client that knows only HTTP. It says how the search ended, so
+// that a short answer is not taken for a whole one.
 func ExampleHandler() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
@@ -70,7 +71,9 @@ func ExampleHandler() {
 		log.Fatal(err)
 	}
 	fmt.Println(response.Status, strings.Contains(string(body), dht.PeerID().String()))
-	fmt.Println("outcome:", response.Trailer.Get(delegated.OutcomeHeader))
+	// A header if the end was known when the answer began, a trailer if not.
+	outcome := cmp.Or(response.Header.Get(delegated.OutcomeHeader), response.Trailer.Get(delegated.OutcomeHeader))
+	fmt.Println("outcome:", outcome)
 	// Output:
 	// 200 OK true
 	// outcome: found

@@ -154,7 +154,9 @@ func (v *visit) why(err error) string { return cmp.Or(v.failed, reason(err)) }
 // time, so that nothing is known of the peer.
 func (v *visit) cutOff(ctx context.Context, err error) bool {
 	_, limited := ctx.Deadline()
-	return outOfTime(ctx, err) || limited && v.failed == contact.Cancelled.String()
+	kind, _, _ := strings.Cut(v.failed, ":")
+	ours := kind == contact.Cancelled.String() || kind == contact.NotSent.String()
+	return outOfTime(ctx, err) || limited && ours
 }
 
 func noPong(id peer.ID, seen string) error {
