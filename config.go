@@ -143,7 +143,8 @@ type Config struct {
 
 // Approve are the hooks by which an owner refuses what strangers want. Each may
 // be nil, runs on the goroutine of the stream that the request came on, never
-// on the engine's, and must return within params.ServeDeadline.
+// on the engine's, and must return within params.ServeDeadline. It must keep no
+// key or value longer than that. One that panics refuses.
 type Approve struct {
 	// Record decides on a value that a peer wants stored. It is valid.
 	Record func(from peer.ID, key string, value []byte) error
@@ -230,7 +231,8 @@ func (c Config) checked(self peer.ID) (Config, engine.Config, error) {
 	if c.ValueAge == 0 {
 		c.ValueAge = params.ValueAge
 	}
-	c.Validators = withBuiltIn(c.Validators)
+	calm := &careful{logger: c.Logger}
+	c.Validators, c.Approve = withBuiltIn(c.Validators, calm), calm.hooks(c.Approve)
 	switch {
 	case c.Protocol[0] != '/':
 		return c, engine.Config{}, badConfig("protocol %q does not begin with a slash", c.Protocol)

@@ -211,8 +211,8 @@ func (d *DHT) GetClosestPeers(ctx context.Context, key string) ([]peer.ID, error
 // Lookup is GetClosestPeers with addresses, the reason why it ended and what
 // it did. An end at the deadline that has peers is no error: Outcome says so.
 func (d *DHT) Lookup(ctx context.Context, key string) (Result, error) {
-	if key == "" {
-		return Result{}, badConfig("an empty key has no place in the key space")
+	if err := keyed([]byte(key)); err != nil {
+		return Result{}, err
 	}
 	return d.lookup(ctx, OpLookup, engine.StartLookup{Kind: engine.KindLookup, Preimage: []byte(key)})
 }
@@ -237,8 +237,8 @@ func (d *DHT) runLookup(ctx context.Context, op Op, what engine.StartLookup) (en
 // FindPeer returns the addresses of a peer: those it is connected by, or what
 // the network says. ErrNotFound means that the network does not know it.
 func (d *DHT) FindPeer(ctx context.Context, id peer.ID) (peer.AddrInfo, error) {
-	if err := id.Validate(); err != nil {
-		return peer.AddrInfo{}, badConfig("peer ID: %v", err)
+	if err := named(id); err != nil {
+		return peer.AddrInfo{}, err
 	}
 	if d.host.Network().Connectedness(id) == network.Connected || id == d.host.ID() {
 		return d.host.Peerstore().PeerInfo(id), nil
@@ -269,8 +269,8 @@ func (d *DHT) Ping(ctx context.Context, id peer.ID) (time.Duration, error) {
 
 // askOne sends one peer one request; the key nil is our own.
 func (d *DHT) askOne(ctx context.Context, id peer.ID, what engine.Ask, key []byte) (engine.Result, error) {
-	if err := id.Validate(); err != nil {
-		return engine.Result{}, badConfig("peer ID: %v", err)
+	if err := named(id); err != nil {
+		return engine.Result{}, err
 	}
 	if id == d.host.ID() {
 		return engine.Result{}, badConfig("a node cannot ask itself")
@@ -299,8 +299,11 @@ type Reply struct {
 // AskValue or AskProviders, for a key as GetClosestPeers takes it. Nobody else
 // is asked. It dials what the host's peerstore knows of the peer.
 func (d *DHT) Ask(ctx context.Context, id peer.ID, what engine.Ask, key string) (Reply, error) {
-	if what > engine.AskProviders || key == "" {
-		return Reply{}, badConfig("%v for a key of %d bytes cannot be asked of one peer", what, len(key))
+	if what > engine.AskProviders {
+		return Reply{}, badConfig("%v cannot be asked of one peer", what)
+	}
+	if err := keyed([]byte(key)); err != nil {
+		return Reply{}, err
 	}
 	r, err := d.askOne(ctx, id, what, []byte(key))
 	rep := Reply{Closer: infosOf(r.Closest), Providers: infosOf(r.Named), Elapsed: r.Ended.Sub(r.Started)}
@@ -339,8 +342,8 @@ func (d *DHT) NetworkSize() (int, error) {
 // if there is room for it. For tables that are known to be true, and for those
 // that are kept by hand (Config.ManualAdmission).
 func (d *DHT) Admit(info peer.AddrInfo) error {
-	if err := info.ID.Validate(); err != nil {
-		return badConfig("peer ID: %v", err)
+	if err := named(info.ID); err != nil {
+		return err
 	}
 	return d.mail.send(engine.Vouched{Peer: contactOf(info)})
 }

@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/routing"
+
+	"github.com/waymark-dht/waymark/core/params"
 )
 
 // The errors that a caller may meet. Each says what to do next; compare with
@@ -74,6 +77,25 @@ func (deadlineError) Error() string {
 }
 func (deadlineError) Is(target error) bool { return target == context.DeadlineExceeded }
 func (deadlineError) Timeout() bool        { return true }
+
+// keyed returns nil for a key that others may be asked for.
+func keyed(key []byte) error {
+	if len(key) == 0 || len(key) > params.MaxKey {
+		return badConfig("a key of %d bytes; from 1 to %d are possible", len(key), params.MaxKey)
+	}
+	return nil
+}
+
+// named returns nil for an ID that a peer may have.
+func named(id peer.ID) error {
+	if err := id.Validate(); err != nil {
+		return badConfig("peer ID: %v", err)
+	}
+	if len(id) > params.MaxID {
+		return badConfig("a peer ID of %d bytes; up to %d are possible", len(id), params.MaxID)
+	}
+	return nil
+}
 
 func badConfig(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrBadConfig, fmt.Sprintf(format, args...))

@@ -2,7 +2,6 @@ package waymark
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/multiformats/go-multihash"
@@ -57,8 +56,8 @@ func (d *DHT) AnnounceTo(ctx context.Context, keys []multihash.Multihash, peers 
 		}
 	}
 	for _, p := range peers {
-		if err := p.ID.Validate(); err != nil {
-			return Stored{}, badConfig("peer ID: %v", err)
+		if err := named(p.ID); err != nil {
+			return Stored{}, err
 		}
 		what.To = append(what.To, contactOf(p))
 	}
@@ -81,8 +80,11 @@ type Surveyed struct {
 // outage of this node, and the dial budget of its neighbourhood applies. It ends
 // within Bound(OpPing); the error is about this node or ctx, never the peer.
 func (d *DHT) Survey(ctx context.Context, to *contact.Info, preimage []byte) (Surveyed, error) {
-	if to == nil || to.ID == contact.ID(d.host.ID()) || len(preimage) == 0 {
-		return Surveyed{}, badConfig("a survey of nobody or ourselves, or for an empty key")
+	if to == nil || to.ID == contact.ID(d.host.ID()) {
+		return Surveyed{}, badConfig("a survey of nobody or ourselves")
+	}
+	if err := keyed(preimage); err != nil {
+		return Surveyed{}, err
 	}
 	var s Surveyed
 	hear := func(f engine.Fact) {
@@ -117,8 +119,8 @@ func InfoOf(c *contact.Info) peer.AddrInfo { return infoOf(c) }
 
 // ContactOf returns a peer of go-libp2p's as the engine has it.
 func ContactOf(p peer.AddrInfo) (*contact.Info, error) {
-	if err := p.ID.Validate(); err != nil {
-		return nil, fmt.Errorf("%w: peer ID: %w", ErrBadConfig, err)
+	if err := named(p.ID); err != nil {
+		return nil, err
 	}
 	return contactOf(p), nil
 }

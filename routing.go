@@ -32,8 +32,8 @@ var (
 // GetPublicKey returns a peer's public key: from its ID, if that holds it, from
 // the peerstore, or from the network.
 func (d *DHT) GetPublicKey(ctx context.Context, id peer.ID) (crypto.PubKey, error) {
-	if err := id.Validate(); err != nil {
-		return nil, badConfig("peer ID: %v", err)
+	if err := named(id); err != nil {
+		return nil, err
 	}
 	if k, err := id.ExtractPublicKey(); err == nil {
 		return k, nil
@@ -55,8 +55,11 @@ func (d *DHT) GetPublicKey(ctx context.Context, id peer.ID) (crypto.PubKey, erro
 // GetNClosest is Lookup for another number of peers than k, at most
 // params.MaxWanted.
 func (d *DHT) GetNClosest(ctx context.Context, key string, n int) (Result, error) {
-	if key == "" || n < 1 || n > params.MaxWanted {
-		return Result{}, badConfig("%d peers closest to a key of %d bytes; from 1 to %d are possible", n, len(key), params.MaxWanted)
+	if n < 1 || n > params.MaxWanted {
+		return Result{}, badConfig("the %d closest peers; from 1 to %d are possible", n, params.MaxWanted)
+	}
+	if err := keyed([]byte(key)); err != nil {
+		return Result{}, err
 	}
 	return d.lookup(ctx, OpLookup, engine.StartLookup{Kind: engine.KindLookup, Preimage: []byte(key), Want: n})
 }

@@ -7,12 +7,14 @@ import (
 	"strings"
 
 	record "github.com/libp2p/go-libp2p-record"
+
+	"github.com/waymark-dht/waymark/core/params"
 )
 
 // Validator decides what may be stored under the keys of one namespace. It is
 // what Validator of go-libp2p-record is. Its methods run on many goroutines at
 // once, never on the engine's, and have no more time than the request that
-// they belong to.
+// they belong to. One that panics accepts nothing, and prefers nothing.
 type Validator interface {
 	// Validate returns nil for a value that may be stored under the key.
 	Validate(key string, value []byte) error
@@ -24,16 +26,19 @@ type Validator interface {
 type rules map[string]Validator
 
 // withBuiltIn adds the rule for public keys, which every node knows.
-func withBuiltIn(given map[string]Validator) rules {
+func withBuiltIn(given map[string]Validator, c *careful) rules {
 	all := rules{"pk": record.PublicKeyValidator{}}
 	for namespace, v := range given {
-		all[namespace] = v
+		all[namespace] = c.validator(namespace, v)
 	}
 	return all
 }
 
 // of returns the validator for a key, or what is wrong with the key.
 func (r rules) of(key []byte) (Validator, error) {
+	if len(key) > params.MaxKey {
+		return nil, fmt.Errorf("%w: it has %d bytes; up to %d are possible", ErrBadKey, len(key), params.MaxKey)
+	}
 	rest, slash := bytes.CutPrefix(key, []byte("/"))
 	namespace, name, deeper := bytes.Cut(rest, []byte("/"))
 	formed := slash && deeper && len(namespace) > 0 && len(name) > 0

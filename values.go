@@ -82,6 +82,11 @@ func (d *DHT) PutTo(ctx context.Context, key string, value []byte, peers []peer.
 	if err != nil {
 		return Stored{}, err
 	}
+	for _, p := range peers {
+		if err := named(p.ID); err != nil {
+			return Stored{}, err
+		}
+	}
 	if len(value) > params.MaxValue {
 		return Stored{}, fmt.Errorf("%w: it has %d bytes; at most %d are possible", ErrInvalid, len(value), params.MaxValue)
 	}
@@ -96,9 +101,9 @@ func (d *DHT) PutTo(ctx context.Context, key string, value []byte, peers []peer.
 		return Stored{Outcome: engine.Stored}, nil
 	}
 	d.shelf.taken(r.Key)
-	var to []*contact.Info
-	for _, p := range peers {
-		to = append(to, contactOf(p))
+	to := make([]*contact.Info, len(peers))
+	for i, p := range peers {
+		to[i] = contactOf(p)
 	}
 	r.TimeReceived = d.time.now().Wall.Time().Format(time.RFC3339Nano)
 	return d.storing(ctx, OpPut, func(op engine.OpID, deadline mono.Time) engine.Event {
