@@ -1,9 +1,12 @@
 package waymark
 
 import (
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/waymark-dht/waymark/core/mono"
+	"github.com/waymark-dht/waymark/core/params"
 )
 
 // systemClock is the clock of a live node: package time, which in a synctest
@@ -22,10 +25,32 @@ func (c *systemClock) Wall() time.Time { return time.Now().Round(0) }
 type timeline struct {
 	clock  Clock
 	origin time.Duration // Mono at the start
-	began  time.Time     // Wall at the start
+
+	mu    sync.Mutex
+	dates []moment // of the start, and of the last params.ClockJumps jumps, in order
 }
 
-func newTimeline(c Clock) timeline { return timeline{clock: c, origin: c.Mono(), began: c.Wall()} }
+// moment is a moment of the node's time with its date.
+type moment struct {
+	at   mono.Time
+	date time.Time
+}
+
+func newTimeline(c Clock) *timeline {
+	return &timeline{clock: c, origin: c.Mono(), dates: []moment{{0, c.Wall()}}}
+}
+
+// jumped takes note that the clocks went apart: dates before now are what they
+// were, and those from now on go by the wall clock as it is.
+func (t *timeline) jumped(now mono.Now) {
+	m := moment{now.Mono, now.Wall.Time().Local()}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.dates) > params.ClockJumps {
+		t.dates = slices.Delete(t.dates, 0, 1)
+	}
+	t.dates = append(t.dates, m)
+}
 
 // now returns the present for the engine.
 func (t *timeline) now() mono.Now {
@@ -38,4 +63,12 @@ func (t *timeline) mono() mono.Time { return mono.Time(t.clock.Mono() - t.origin
 func (t *timeline) until(at mono.Time) time.Duration { return at.Sub(t.mono()) }
 
 // date converts a moment of the node's time to a date.
-func (t *timeline) date(at mono.Time) time.Time { return t.began.Add(time.Duration(at)) }
+func (t *timeline) date(at mono.Time) time.Time {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	i := len(t.dates) - 1
+	for i > 0 && at.Before(t.dates[i].at) {
+		i--
+	}
+	return t.dates[i].date.Add(at.Sub(t.dates[i].at))
+}

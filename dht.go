@@ -26,7 +26,7 @@ import (
 type DHT struct {
 	host   host.Host
 	cfg    Config
-	time   timeline
+	time   *timeline
 	policy policy
 
 	self     atomic.Pointer[contact.Info]   // who we are, with our addresses of the moment

@@ -226,6 +226,7 @@ func (d *driver) checkClocks() {
 	}
 	d.checked = now
 	d.logs.line("the clocks jumped: what was under way is asked again", "gap", gap.String())
+	d.time.jumped(now)
 	before := d.workers.suspended() // and not what is asked because of it
 	d.step(engine.ClockJumped{Gap: int64(gap)})
 	for _, ev := range before {

@@ -236,3 +236,36 @@ func TestFactsSayWhenTheyHappened(t *testing.T) {
 		}
 	})
 }
+
+// TestDatesAreRightAfterASleep, and those from before it stay what they were.
+func TestDatesAreRightAfterASleep(t *testing.T) {
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		clock := &jumpingClock{start: time.Now()}
+		d := w.Node(waymark.Config{Clock: clock})
+		s := w.Servers(1, waymark.Config{})[0]
+		knows(d, s.Host())
+		began := func() engine.OpStarted {
+			facts := d.Facts(t.Context())
+			_, err := d.Ping(t.Context(), s.PeerID())
+			w.Check(err)
+			for f := range facts {
+				if start, ok := f.(engine.OpStarted); ok {
+					return start
+				}
+			}
+			return engine.OpStarted{}
+		}
+		before, date := began(), clock.Wall()
+		for night := range 2 * params.ClockJumps {
+			testkit.Pass(time.Minute)
+			clock.jump(8 * time.Hour)
+			testkit.Pass(time.Minute)
+			if got := d.Time(before.At); night < params.ClockJumps && !got.Equal(date) {
+				t.Errorf("after %d nights: it was %v, and the fact says %v", night+1, date, got)
+			}
+		}
+		if got := d.Time(began().At); !got.Equal(clock.Wall()) {
+			t.Errorf("it is %v, and the fact says %v", clock.Wall(), got)
+		}
+	})
+}

@@ -191,6 +191,9 @@ const (
 	ClockCheck = 5 * time.Second
 	// ClockGap is the difference that counts as a jump.
 	ClockGap = 2 * time.Second
+	// ClockJumps is how many jumps back the dates of facts are right: a month
+	// of a machine that sleeps every night.
+	ClockJumps = 32
 )
 
 // The routing table. KAD-8.
