@@ -213,8 +213,9 @@ func TestAThousandOperationsAtOnceAllEnd(t *testing.T) {
 			})
 		}
 		all.Wait()
-		if fine.Load() < 900 || d.Overdue() != 0 || len(d.Open()) != 0 {
-			t.Errorf("%d fine, %d refused, %d overdue, open %v", fine.Load(), refused.Load(), d.Overdue(), d.Open())
+		open := slices.DeleteFunc(d.Open(), func(o waymark.OpenOp) bool { return o.Kind == engine.KindBootstrap || o.Parent != 0 })
+		if fine.Load() < 900 || d.Overdue() != 0 || len(open) != 0 { // the node itself may be looking for more peers
+			t.Errorf("%d fine, %d refused, %d overdue, open %v", fine.Load(), refused.Load(), d.Overdue(), open)
 		}
 	})
 }
