@@ -185,34 +185,3 @@ func (e *Engine) vouched(info *contact.Info) {
 func (e *Engine) welcome(h contact.Handle) bool {
 	return !e.cfg.Manual || e.vouchedFor[e.book.Info(h).ID]
 }
-
-// startPing asks one peer once.
-func (e *Engine) startPing(ev StartPing) {
-	h, _ := e.book.Intern(ev.Peer)
-	_, hard := (*env)(e).Patience(h)
-	if ev.Apart { // nobody waits for it, and a crawl makes the machine busy
-		hard = max(hard, params.HardMax)
-	}
-	o := &op{id: ev.Op, kind: KindPing, target: ev.Peer.Key, bound: e.now.Mono.Add(hard)}
-	cut := ev.Deadline != 0 && ev.Deadline.Before(o.bound)
-	if cut {
-		o.bound = ev.Deadline
-	}
-	if !e.open(o) {
-		return
-	}
-	o.stats.Requests = 1
-	id := e.dispatch(attempt{op: o, peer: h, cut: cut, apart: ev.Apart})
-	info := e.book.Info(h)
-	preimage := ev.Key
-	if preimage == nil {
-		preimage = []byte(e.self.ID)
-	}
-	o.ask = ev.Ask
-	e.send(Send{
-		Attempt: id, To: info, Ask: ev.Ask, Key: preimage, Deadline: e.lead(o.bound), Seed: !ev.Apart,
-	})
-	e.facts = append(e.facts, RequestSent{
-		At: e.now.Mono, Op: o.id, Attempt: id, Ask: ev.Ask, Peer: info, Depth: 1, Deadline: o.bound,
-	})
-}

@@ -38,6 +38,7 @@ type op struct {
 	ask   Ask             // what the walk asks for
 	want  int             // peers in its result; 0: k
 	near  []*contact.Info // whom alone its walk asks; nil is the table, and whoever is named
+	ping  *StartPing      // whom it asks once; not to be changed
 	// fellBack says that it was to be one hop, and too few answered.
 	fellBack bool
 	closest  []*contact.Info // what the walk found, once it is over
@@ -252,14 +253,18 @@ func (e *Engine) startQueued() {
 		e.queued = e.queued[1:]
 		o.queued = false
 		o.dog.Moved(e.now.Mono)
-		e.commit(o, params.MinShare)
+		e.commit(o, 0)
 		e.begin(o)
 	}
 }
 
-// commit counts an operation with n places, at least the minimal share.
+// commit counts an operation with n places, at least the minimal share; a ping
+// has one.
 func (e *Engine) commit(o *op, n int) {
 	n = max(params.MinShare, n)
+	if o.ping != nil {
+		n = 1
+	}
 	e.committed += n - o.used
 	o.used = n
 }

@@ -52,7 +52,7 @@ func (e *Engine) describe(o *op) Open {
 		for _, id := range e.attemptsOf(o) {
 			a, _ := e.attempts.find(id)
 			d.InFlight = append(d.InFlight, Waiting{
-				Attempt: id, Peer: e.book.Info(a.peer), What: o.ask.String(), Since: a.sent, Deadline: o.bound,
+				Attempt: id, Peer: e.book.Info(a.peer), What: o.ask.String(), Since: a.sent, Deadline: o.wake,
 			})
 		}
 	}

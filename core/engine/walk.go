@@ -61,6 +61,8 @@ func (e *Engine) child() OpID {
 // begin starts an operation that has been given a place.
 func (e *Engine) begin(o *op) {
 	switch {
+	case o.ping != nil:
+		e.sendPing(o)
 	case o.store != nil:
 		e.driveStore(o)
 	case o.get != nil && o.get.met: // our own value is all that is wanted
