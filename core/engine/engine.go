@@ -191,8 +191,8 @@ func (e *Engine) apply(ev Event) {
 	case Vouched:
 		e.vouched(ev.Peer)
 	case ClockJumped:
-		e.suspended()
 		e.disrupted("the machine slept or its clock was set")
+		e.suspended() // after it, for what is asked again is asked cold
 	case NetworkChanged:
 		e.disrupted("the network changed")
 	case Supervise:

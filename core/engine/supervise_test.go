@@ -170,3 +170,32 @@ func TestASleepBlamesNobody(t *testing.T) {
 		t.Fatalf("%+v", h)
 	}
 }
+
+// What is asked again after a sleep is asked cold: the connections are gone, and
+// the times of warm ones would give everybody up at once.
+func TestAfterASleepAllIsAskedCold(t *testing.T) {
+	v := supervised(t, 60)
+	for range 2 * params.PatienceSamples { // warm answers take a millisecond
+		v.e.patience.Sample(true, 0, time.Millisecond)
+	}
+	for _, m := range v.members {
+		v.step(Connected{Peer: m.ID})
+	}
+	v.serve = func(Effect) Event { return nil }
+	v.step(StartLookup{Op: 1000, Kind: KindLookup, Preimage: []byte("anything")})
+	var after []Send
+	v.e.Step(mono.Now{Mono: v.now}, ClockJumped{Gap: int64(time.Hour)})
+	for eff, ok := v.e.Next(); ok; eff, ok = v.e.Next() {
+		if s, is := eff.(Send); is {
+			after = append(after, s)
+		}
+	}
+	if len(after) == 0 {
+		t.Fatal("nobody is asked again")
+	}
+	for _, s := range after {
+		if given := s.Deadline.Sub(v.now); given < params.HardMinCold/2 {
+			t.Fatalf("a request of after the sleep is given %v", given)
+		}
+	}
+}

@@ -209,6 +209,7 @@ var nodes = []mutant{
 	one("remembered contacts are forgotten", "engine/bootstrap.go", "	e.keep(o, plan.Remembered...)\n", ""),
 	one("a bootstrap begins after the end", "engine/engine.go", "	if e.closed {\n		return // nothing", "	if false {\n		return // nothing"),
 	one("pings wait for no place", "engine/op.go", "		n = 1\n", "		n = 0\n"),
+	one("after a sleep connections count as open", "engine/supervise.go", "	e.chill()\n", ""),
 	one("a step that found no place ends in silence", "engine/op.go", "	e.close(o, r)\n	if o.up != nil {\n		e.stepEnded", "	e.close(o, r)\n	if false {\n		e.stepEnded"),
 	one("names take no place of what they stood for", "engine/seeds.go", "(params.MaxSeeds-s.given)/2)", "(params.MaxSeeds-s.given))"),
 	one("whom we meet is never checked", "engine/admission.go", "	wanted := !e.asking(h)\n", "	wanted := false\n"),
