@@ -77,15 +77,6 @@ func (e *Engine) reunion() []contact.Handle {
 	return []contact.Handle{e.seeds.list[e.rng.IntN(len(e.seeds.list))]}
 }
 
-// join lets a further caller wait for the bootstrap that runs. Its bound is
-// that of the running one, which is nearer than a new one's would be. KAD-5.5.
-func (e *Engine) join(o *op, ev StartBootstrap) {
-	o.joined = append(o.joined, ev.Op)
-	e.facts = append(e.facts, OpStarted{
-		At: e.now.Mono, Op: ev.Op, Kind: KindBootstrap, Target: o.target, Bound: o.bound,
-	})
-}
-
 // drivePlan tells a plan what happened and carries out what it wants.
 func (e *Engine) drivePlan(o *op, ev boot.Event) {
 	o.plan.Step(e.now.Mono, ev, (*env)(e))
@@ -111,6 +102,9 @@ func (e *Engine) drivePlan(o *op, ev boot.Event) {
 		return
 	}
 	o.wake, _ = o.plan.Wake()
+	for _, j := range o.joined {
+		o.wake = mono.Earlier(o.wake, j.bound)
+	}
 }
 
 // probeSeed asks one seed or remembered contact, past any dial back-off.
@@ -185,29 +179,35 @@ func (e *Engine) tellSteps(o *op) {
 
 // planEnded closes a bootstrap with its report.
 func (e *Engine) planEnded(o *op) {
-	done, _ := o.plan.Steps()
-	r := Result{Stats: o.stats, Outcome: Degraded, Report: &Report{Table: e.tab.Len()}}
-	for _, s := range done {
-		r.Report.Steps = append(r.Report.Steps, reportStep(s))
-	}
-	switch {
-	case o.plan.End() == boot.Cut:
-		r.Outcome = Stopped
-	case e.tab.Len() == 0:
-		r.Outcome = NoPeers
-	case o.plan.Ready():
-		r.Outcome = Ready
-	case o.plan.End() == boot.Late:
-		r.Outcome = PartialDeadline
-	}
-	for _, h := range e.tab.Nearest(nil, e.self.Key, params.K) {
-		r.Closest = append(r.Closest, e.book.Info(h))
-	}
+	r := e.planResult(o)
 	e.close(o, r)
 	e.super.Ended(e.now.Mono, boot.Outcome{
 		Ready: r.Outcome == Ready, Reached: r.Stats.Successes > 0, Reason: reasonOf(r),
 	}, e.view(e.rng.Uint32()))
 	e.lonely()
+}
+
+// planResult is what a bootstrap has come to.
+func (e *Engine) planResult(o *op) Result {
+	done, _ := o.plan.Steps()
+	r := Result{Stats: o.stats, Outcome: Degraded, Report: &Report{Table: e.tab.Len()}}
+	for _, s := range done {
+		r.Report.Steps = append(r.Report.Steps, reportStep(s))
+	}
+	switch end := o.plan.End(); {
+	case end == boot.Cut:
+		r.Outcome = Stopped
+	case e.tab.Len() == 0:
+		r.Outcome = NoPeers
+	case o.plan.Ready():
+		r.Outcome = Ready
+	case end == boot.Late || end == boot.Running:
+		r.Outcome = PartialDeadline
+	}
+	for _, h := range e.tab.Nearest(nil, e.self.Key, params.K) {
+		r.Closest = append(r.Closest, e.book.Info(h))
+	}
+	return r
 }
 
 // reasonOf says in one line why a bootstrap did not end ready.

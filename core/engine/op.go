@@ -49,7 +49,7 @@ type op struct {
 	detached bool
 	stopped  bool // by its owner, or with the node
 
-	joined  []OpID           // bootstraps that wait for this one's report
+	joined  []joiner         // those who wait for this bootstrap's report
 	kept    []contact.Handle // whom it will ask for by their handles, held until it has ended
 	steps   int              // of the plan, already told
 	reason  string           // the last failure's detail
@@ -101,12 +101,7 @@ type attempt struct {
 // open puts an operation on the list and says so. It reports false, and says
 // why, if the ID is in use or too many operations wait already.
 func (e *Engine) open(o *op) bool {
-	if o.id == 0 || e.byID[o.id] != nil {
-		e.facts = append(e.facts, Refused{At: e.now.Mono, Op: o.id, Reason: "the operation's ID is zero or in use"})
-		return false
-	}
-	if len(e.queued) >= params.MaxQueued && !o.indispensable() {
-		e.facts = append(e.facts, Refused{At: e.now.Mono, Op: o.id, Reason: "too many operations wait already"})
+	if !e.admits(o.id, len(e.queued), o.indispensable()) {
 		return false
 	}
 	o.started, o.wake = e.now.Mono, o.bound
@@ -117,6 +112,22 @@ func (e *Engine) open(o *op) bool {
 		At: e.now.Mono, Op: o.id, Parent: o.parent, Kind: o.kind, Target: o.target, Bound: o.bound,
 	})
 	return true
+}
+
+// admits reports whether an operation may begin under a name while so many wait
+// as it would, and says why if it may not.
+func (e *Engine) admits(id OpID, waiting int, always bool) bool {
+	reason := ""
+	switch {
+	case id == 0 || e.byID[id] != nil || slices.ContainsFunc(e.ops, func(o *op) bool { return o.joinedBy(id) >= 0 }):
+		reason = "the operation's ID is zero or in use"
+	case waiting >= params.MaxQueued && !always:
+		reason = "too many operations wait already"
+	default:
+		return true
+	}
+	e.facts = append(e.facts, Refused{At: e.now.Mono, Op: id, Reason: reason})
+	return false
 }
 
 // indispensable reports whether an operation is a bootstrap or a step of one.
@@ -138,16 +149,21 @@ func (e *Engine) close(o *op, r Result) {
 		e.book.Drop(h)
 	}
 	e.uncommit(o)
-	r.Started, r.Ended, r.Bound = o.started, e.now.Mono, o.bound
 	if r.Report == nil && !e.cfg.Terse {
 		e.facts = append(e.facts, Progressed{
 			At: e.now.Mono, Op: o.id, Parent: o.parent, Kind: o.kind,
 			Count: r.Stats.Requests, Last: true, Stats: r.Stats,
 		})
 	}
-	for _, id := range append([]OpID{o.id}, o.joined...) {
-		e.facts = append(e.facts, OpEnded{At: e.now.Mono, Op: id, Parent: o.parent, Kind: o.kind, Result: r})
+	for _, j := range append([]joiner{{o.id, o.started, o.bound}}, o.joined...) {
+		e.ended(o, j, r)
 	}
+}
+
+// ended tells one caller, the first or one who has joined, of the end.
+func (e *Engine) ended(o *op, j joiner, r Result) {
+	r.Started, r.Ended, r.Bound = j.started, e.now.Mono, j.bound
+	e.facts = append(e.facts, OpEnded{At: e.now.Mono, Op: j.id, Parent: o.parent, Kind: o.kind, Result: r})
 }
 
 // keep holds contacts until an operation has ended. Whatever of it remembers a
@@ -169,10 +185,8 @@ func (e *Engine) cancel(id OpID) {
 		return
 	}
 	for _, o := range e.ops {
-		if i := slices.Index(o.joined, id); i >= 0 {
-			o.joined = slices.Delete(o.joined, i, i+1)
-			r := Result{Outcome: Stopped, Started: o.started, Ended: e.now.Mono, Bound: o.bound}
-			e.facts = append(e.facts, OpEnded{At: e.now.Mono, Op: id, Kind: KindBootstrap, Result: r})
+		if i := o.joinedBy(id); i >= 0 {
+			e.leave(o, i, Stopped)
 			return
 		}
 	}
@@ -215,6 +229,7 @@ func (e *Engine) tick(o *op) {
 			e.driveWalk(o, lookup.Event{What: lookup.Tick})
 		}
 	case o.plan != nil:
+		e.leaveDue(o)
 		e.drivePlan(o, boot.Event{What: boot.Tick})
 	case o.store != nil:
 		e.driveStore(o)
