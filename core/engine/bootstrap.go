@@ -38,10 +38,7 @@ func (e *Engine) startBootstrap(ev StartBootstrap) {
 			return
 		}
 	}
-	o := &op{id: ev.Op, kind: KindBootstrap, target: e.self.Key, bound: e.now.Mono.Add(params.BootDeadline)}
-	if ev.Deadline != 0 {
-		o.bound = ev.Deadline
-	}
+	o := &op{id: ev.Op, kind: KindBootstrap, target: e.self.Key, bound: e.until(ev.Deadline, params.BootDeadline)}
 	if !e.open(o) {
 		return
 	}
@@ -85,7 +82,7 @@ func (e *Engine) drivePlan(o *op, ev boot.Event) {
 		case boot.Probe:
 			e.probeSeed(o, a)
 		case boot.Resolve:
-			id := e.dispatch(attempt{op: o, local: uint32(a.Attempt)})
+			id := e.dispatch(attempt{op: o, sort: naming, local: uint32(a.Attempt)})
 			e.effects = append(e.effects, Resolve{Attempt: id, Name: a.Name, Deadline: e.lead(a.Deadline)})
 		case boot.Walk:
 			e.startRefresh(o, a)

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"iter"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -36,7 +37,8 @@ type Config struct {
 	// Terse leaves out the facts about single requests, steps and changes of
 	// the table, which a simulation of many nodes has no use for.
 	Terse bool
-	// Deadline is what a lookup is given; default params.OpDeadline.
+	// Deadline is what a lookup is given; default params.OpDeadline, limit
+	// params.MaxDeadline.
 	Deadline time.Duration
 }
 
@@ -97,12 +99,14 @@ func New(cfg Config, self *contact.Info, book *contact.Book, seed uint64) *Engin
 	if cfg.Lookup.K == 0 {
 		cfg.Lookup = lookup.Defaults(cfg.Paths)
 	}
-	if cfg.Deadline == 0 {
+	cfg.Lookup = cfg.Lookup.Sound()
+	if cfg.Deadline <= 0 {
 		cfg.Deadline = params.OpDeadline
 	}
+	cfg.Deadline = min(cfg.Deadline, params.MaxDeadline)
 	src := rand.NewPCG(seed, 0)
 	e := &Engine{
-		cfg: cfg, self: self, book: book, tab: cfg.Members,
+		cfg: cfg, self: self, book: book, tab: cfg.Members, now: mono.Now{Mono: mono.Time(math.MinInt64)},
 		src: src, rng: rand.New(src), byID: make(map[OpID]*op), share: params.LookupSlots,
 		given: newlyGiven(), vouchedFor: make(map[contact.ID]bool), Scratch: cfg.Scratch, shares: cfg.Scratch != nil,
 	}
@@ -123,7 +127,7 @@ func (e *Engine) Step(now mono.Now, ev Event) {
 	if e.closed {
 		return
 	}
-	e.now = now
+	e.now = mono.Now{Mono: max(now.Mono, e.now.Mono), Wall: now.Wall} // a clock that goes back stands still
 	e.apply(ev)
 	if e.closed {
 		return // nothing begins in the step that ends the node

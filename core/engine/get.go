@@ -56,11 +56,10 @@ func (e *Engine) startGet(ev StartGet) {
 
 // newOp is an operation on a key that is not open yet.
 func (e *Engine) newOp(id OpID, kind Kind, preimage []byte, deadline mono.Time, paths int) *op {
-	o := &op{id: id, kind: kind, preimage: preimage, target: key.Of(preimage), bound: deadline, paths: paths}
-	if deadline == 0 {
-		o.bound = e.now.Mono.Add(e.cfg.Deadline)
+	return &op{
+		id: id, kind: kind, preimage: preimage, target: key.Of(preimage),
+		bound: e.until(deadline, e.cfg.Deadline), paths: paths,
 	}
-	return o
 }
 
 // heardValue counts a valid value, from a peer or (zero) from this node.
@@ -119,7 +118,7 @@ func (e *Engine) choose(o *op) {
 		return
 	}
 	g.asked = asked
-	g.choosing = e.dispatch(attempt{op: o})
+	g.choosing = e.dispatch(attempt{op: o, sort: choice})
 	g.due = mono.Earlier(e.now.Mono.Add(params.ChooseDeadline), o.bound)
 	o.wake = mono.Earlier(o.wake, g.due)
 	values := make([][]byte, len(asked))
@@ -131,8 +130,8 @@ func (e *Engine) choose(o *op) {
 
 // chosen takes the outcome of a comparison.
 func (e *Engine) chosen(ev Chosen) {
-	if a, ok := e.attempts.find(ev.Attempt); ok && a.op != nil && a.op.get != nil && a.op.get.choosing == ev.Attempt {
-		e.settle(ev.Attempt)
+	if e.awaits(ev.Attempt, choice) {
+		a, _ := e.settle(ev.Attempt)
 		e.compared(a.op, ev.Best)
 	}
 }

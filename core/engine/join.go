@@ -21,11 +21,7 @@ func (e *Engine) join(o *op, ev StartBootstrap) {
 	if !e.admits(ev.Op, len(o.joined), false) {
 		return
 	}
-	bound := e.now.Mono.Add(params.BootDeadline)
-	if ev.Deadline != 0 {
-		bound = ev.Deadline
-	}
-	bound = mono.Earlier(bound, o.bound)
+	bound := mono.Earlier(e.until(ev.Deadline, params.BootDeadline), o.bound)
 	o.joined = append(o.joined, joiner{ev.Op, e.now.Mono, bound})
 	o.wake = mono.Earlier(o.wake, bound)
 	e.facts = append(e.facts, OpStarted{

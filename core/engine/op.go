@@ -2,6 +2,7 @@ package engine
 
 import (
 	"slices"
+	"time"
 
 	"github.com/waymark-dht/waymark/core/boot"
 	"github.com/waymark-dht/waymark/core/contact"
@@ -84,9 +85,19 @@ func (o *op) clone() *op {
 	return &c
 }
 
+// sort says what sort of outcome an attempt has: one of another sort is none.
+type sort uint8
+
+const (
+	reply  sort = iota // Answered or Failed, of a Send
+	naming             // Resolved
+	choice             // Chosen
+)
+
 // attempt is one effect under way and whose it is.
 type attempt struct {
 	id    AttemptID
+	sort  sort
 	op    *op // open; nil for an admission probe
 	local uint32
 	peer  contact.Handle // held; zero for a name
@@ -112,6 +123,16 @@ func (e *Engine) open(o *op) bool {
 		At: e.now.Mono, Op: o.id, Parent: o.parent, Kind: o.kind, Target: o.target, Bound: o.bound,
 	})
 	return true
+}
+
+// until is when an operation ends at the latest: after the usual time, or when
+// its owner wants it to, which is not before now and not after
+// params.MaxDeadline: there is no operation that never ends. KAD-3.1.
+func (e *Engine) until(wanted mono.Time, usual time.Duration) mono.Time {
+	if wanted == 0 {
+		return e.now.Mono.Add(usual)
+	}
+	return max(e.now.Mono, mono.Earlier(wanted, e.now.Mono.Add(params.MaxDeadline)))
 }
 
 // admits reports whether an operation may begin under a name while so many wait
@@ -316,6 +337,13 @@ func (e *Engine) dispatch(a attempt) AttemptID {
 	}
 	e.attempts = append(e.attempts, a)
 	return e.last
+}
+
+// awaits reports whether an attempt is under way that can have such an outcome.
+// KAD-2.6.
+func (e *Engine) awaits(id AttemptID, s sort) bool {
+	a, ok := e.attempts.find(id)
+	return ok && a.sort == s
 }
 
 // settle takes an attempt off the books. It reports false for an outcome that

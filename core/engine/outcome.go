@@ -14,10 +14,10 @@ import (
 // answered takes the answer to a request: the node learns that the peer lives
 // and how fast it is; the operation that asked learns the names it gave.
 func (e *Engine) answered(ev *Answered) {
-	a, ok := e.settle(ev.Attempt)
-	if !ok {
+	if !e.awaits(ev.Attempt, reply) {
 		return
 	}
+	a, _ := e.settle(ev.Attempt)
 	defer e.release(a)
 	e.lives(a, ev)
 	o := a.op
@@ -177,15 +177,15 @@ func (e *Engine) tableChanged(h contact.Handle, added bool, why string) {
 
 // failed takes the other outcome of a request.
 func (e *Engine) failed(ev Failed) {
+	if !e.awaits(ev.Attempt, reply) {
+		return
+	}
 	if a, _ := e.attempts.find(ev.Attempt); a.cut && ev.Failure.RanOut() && a.op.bound.Sub(e.now.Mono) <= params.DriverLead {
 		return // our own deadline, and not the peer's, comes in a moment, and is what ends it
 	}
-	a, ok := e.settle(ev.Attempt)
-	if !ok {
-		return
-	}
+	a, _ := e.settle(ev.Attempt)
 	defer e.release(a)
-	if a.peer != 0 && ev.Failure.Blames() && !a.apart && !(a.store && ev.Failure.Refuses()) {
+	if ev.Failure.Blames() && !a.apart && !(a.store && ev.Failure.Refuses()) {
 		e.blame(a)
 	}
 	e.tell(ev.Attempt, a, ev.Failure, ev.Detail, nil)
@@ -254,10 +254,10 @@ func (e *Engine) blame(a attempt) {
 
 // resolved takes the outcome of a DNS lookup.
 func (e *Engine) resolved(ev Resolved) {
-	a, ok := e.settle(ev.Attempt)
-	if !ok {
+	if !e.awaits(ev.Attempt, naming) {
 		return
 	}
+	a, _ := e.settle(ev.Attempt)
 	o := a.op
 	if ev.Err != "" {
 		e.seedFailed(0)
@@ -285,7 +285,7 @@ func (e *Engine) resolved(ev Resolved) {
 func (e *Engine) suspended() {
 	for _, o := range append([]*op(nil), e.ops...) {
 		for _, id := range e.attemptsOf(o) {
-			if a, _ := e.attempts.find(id); a.peer != 0 {
+			if e.awaits(id, reply) {
 				e.effects = append(e.effects, Abort{Attempt: id})
 				e.failed(Failed{Attempt: id, Failure: contact.Suspended, Detail: "the machine slept"})
 			}

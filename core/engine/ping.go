@@ -13,9 +13,9 @@ import (
 // requests of lookups from them.
 func (e *Engine) startPing(ev StartPing) {
 	h, _ := e.book.Intern(ev.Peer)
-	o := &op{id: ev.Op, kind: KindPing, target: ev.Peer.Key, ping: &ev, ask: ev.Ask, bound: ev.Deadline}
-	if ev.Deadline == 0 {
-		o.bound = e.now.Mono.Add(e.pingTime(h, ev.Apart))
+	o := &op{
+		id: ev.Op, kind: KindPing, target: ev.Peer.Key, ping: &ev, ask: ev.Ask,
+		bound: e.until(ev.Deadline, e.pingTime(h, ev.Apart)),
 	}
 	if e.enqueue(o) {
 		e.keep(o, h)

@@ -22,7 +22,7 @@ type putting struct {
 func (e *Engine) startPut(ev StartPut) {
 	o := e.newOp(ev.Op, KindPut, ev.Record.Key, ev.Deadline, ev.Paths)
 	r := ev.Record
-	o.put = &putting{ask: AskStore, record: &r, enough: ev.Enough}
+	o.put = &putting{ask: AskStore, record: &r, enough: max(0, ev.Enough)}
 	if e.enqueue(o) && len(ev.To) > 0 {
 		e.load(o, o.put.to(o, e.handles(ev.To)))
 	}
@@ -31,7 +31,7 @@ func (e *Engine) startPut(ev StartPut) {
 // startProvide opens a provide.
 func (e *Engine) startProvide(ev StartProvide) {
 	o := e.newOp(ev.Op, KindProvide, ev.Key, ev.Deadline, ev.Paths)
-	o.put = &putting{ask: AskAnnounce, enough: ev.Enough}
+	o.put = &putting{ask: AskAnnounce, enough: max(0, ev.Enough)}
 	if !e.enqueue(o) || len(ev.To) == 0 {
 		return
 	}

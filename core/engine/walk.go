@@ -33,10 +33,7 @@ func (v *env) Doubtful(h contact.Handle) bool {
 func (e *Engine) startLookup(ev StartLookup) {
 	o := &op{
 		id: ev.Op, kind: ev.Kind, preimage: ev.Preimage, target: key.Of(ev.Preimage),
-		bound: e.now.Mono.Add(e.cfg.Deadline), paths: ev.Paths, want: ev.Want, near: ev.Near,
-	}
-	if ev.Deadline != 0 {
-		o.bound = ev.Deadline
+		bound: e.until(ev.Deadline, e.cfg.Deadline), paths: ev.Paths, want: ev.Want, near: ev.Near,
 	}
 	e.enqueue(o)
 }

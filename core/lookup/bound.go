@@ -1,6 +1,7 @@
 package lookup
 
 import (
+	"math"
 	"time"
 
 	"github.com/waymark-dht/waymark/core/params"
@@ -17,15 +18,16 @@ import (
 // other moment the end of an attempt would lead one step further along a chain
 // of informants, and no chain is longer than chain.
 func Bound(cfg Config, hard, deadline time.Duration) time.Duration {
+	cfg = cfg.Sound()
+	hard = max(hard, 0)
 	longest := time.Duration(0)
-	for i := range max(1, cfg.Paths) {
-		alpha := min(share(cfg.Alpha, max(1, cfg.Paths), i), share(cfg.AlphaLast, max(1, cfg.Paths), i))
-		if alpha == 0 {
-			return deadline
+	for i := range cfg.Paths {
+		alpha := min(share(cfg.Alpha, cfg.Paths, i), share(cfg.AlphaLast, cfg.Paths, i))
+		attempts := share(cfg.MaxPeers, cfg.Paths, i) + chain(cfg)*(alpha-1)
+		if float64(attempts)*float64(hard) > math.MaxInt64 {
+			return deadline // beyond what can be counted in nanoseconds
 		}
-		budget := time.Duration(share(cfg.MaxPeers, max(1, cfg.Paths), i))
-		spent := (budget + chain(cfg)*time.Duration(alpha-1)) * hard / time.Duration(alpha)
-		longest = max(longest, spent)
+		longest = max(longest, time.Duration(attempts)*hard/time.Duration(alpha))
 	}
 	return min(longest, deadline)
 }
@@ -34,9 +36,9 @@ func Bound(cfg Config, hard, deadline time.Duration) time.Duration {
 // because the one before it ended: H informants, each asked as often as may be,
 // and once more as many after each round of region probes, which takes the time
 // of two requests to the same peer.
-func chain(cfg Config) time.Duration {
-	informants := max(cfg.Attempts, cfg.AttemptsFresh, 1) * cfg.MaxDepth
-	return time.Duration(informants + cfg.ProbeRounds*(informants+params.ProbesPerPeer))
+func chain(cfg Config) int {
+	informants := cfg.AttemptsFresh * cfg.MaxDepth
+	return informants + cfg.ProbeRounds*(informants+params.ProbesPerPeer)
 }
 
 // StoreBound is Bound for a lookup whose k closest are then sent one request
@@ -49,5 +51,5 @@ func StoreBound(cfg Config, hard, deadline time.Duration) time.Duration {
 // at a time.
 func StoreTime(cfg Config, slots int, hard time.Duration) time.Duration {
 	slots = max(1, slots)
-	return time.Duration(max(1, cfg.Attempts)*((cfg.K+slots-1)/slots)) * hard
+	return time.Duration((cfg.K+slots-1)/slots) * hard
 }

@@ -1,8 +1,12 @@
 package lookup
 
 import (
+	"math"
+	"math/rand/v2"
 	"testing"
 	"time"
+
+	"pgregory.net/rapid"
 
 	"github.com/waymark-dht/waymark/core/contact"
 	"github.com/waymark-dht/waymark/core/mono"
@@ -102,7 +106,7 @@ func (w *world) reveals(f *wing) (names []hint) {
 }
 
 func TestBoundByHand(t *testing.T) {
-	cfg := Config{K: 20, Alpha: 10, AlphaLast: 20, MaxPeers: 160, MaxDepth: 10, Attempts: 1, AttemptsFresh: 1, Paths: 1}
+	cfg := Config{K: 20, Alpha: 10, AlphaLast: 20, MaxPeers: 160, MaxDepth: 10, AttemptsFresh: 1, Paths: 1}
 	forever := time.Duration(mono.Never)
 	if got := Bound(cfg, 2*time.Second, forever); got != 50*time.Second { // 2·(160/10 + 10·9/10)
 		t.Errorf("one path: %v", got)
@@ -121,9 +125,58 @@ func TestBoundByHand(t *testing.T) {
 	if got := Bound(cfg, time.Second, forever); got != 46600*time.Millisecond {
 		t.Errorf("with probes: %v", got)
 	}
-	if got := Bound(Config{Paths: 2, Alpha: 1, AlphaLast: 1}, time.Second, time.Minute); got != time.Minute {
-		t.Errorf("without a slot for each path: %v", got)
+	cfg = Config{K: 20, Paths: 2, Alpha: 1, AlphaLast: 1, MaxPeers: 10, MaxDepth: 3}
+	if got := Bound(cfg, time.Second, time.Minute); got != 10*time.Second {
+		t.Errorf("with a slot for one path, there is one: %v", got)
 	}
+}
+
+// No setting makes a lookup stand still, ask more than P peers or exceed its
+// bound, and none makes the bound a number that it is not.
+func TestNoConfigurationMakesALookupStandStill(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		absurd := rapid.OneOf(rapid.IntRange(-2, 3), rapid.SampledFrom([]int{math.MinInt, math.MaxInt, 1 << 31, 1 << 16, 300}))
+		n := func(what string) int { return absurd.Draw(t, what) }
+		cfg := Config{
+			K: n("k"), Alpha: n("alpha"), Spare: n("spare"), AlphaLast: n("last"), SpareLast: n("last spare"),
+			MaxPeers: n("p"), MaxDepth: n("h"), AttemptsFresh: n("attempts"), Paths: n("paths"),
+			ProbePeers: n("probe peers"), ProbeRounds: n("rounds"), Liars: n("liars"),
+		}
+		const hard = 2 * time.Second
+		bound := Bound(cfg, hard, mono.Never.Sub(0))
+		if bound < hard || StoreTime(cfg.Sound(), 1, hard) < hard || Bound(cfg, math.MaxInt64, hard) != hard || Bound(cfg, -1, hard) != 0 {
+			t.Fatalf("bound %v", bound)
+		}
+		l := New(cfg, at(0), at(nobody), mono.Never)
+		env := &town{soft: time.Second, hard: hard}
+		for i := 1; i < 5; i++ {
+			l.Seed(Named{Handle: contact.Handle(i), Key: at(i)})
+		}
+		now, next := mono.Time(0), 5
+		rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "answers"), 0))
+		ev := Event{}
+		for steps := 0; l.End() == Running; steps++ {
+			if l.Step(now, ev, env); steps > 1<<17 {
+				t.Fatal("it never ends")
+			}
+			if wake, wakes := l.Wake(); wakes && (l.InFlight() == 0 || wake == mono.Never) {
+				t.Fatal("it waits for nothing")
+			}
+			ev = Event{}
+			l.Flying(func(a Attempt, _ contact.Handle, _, _ mono.Time, _ bool) {
+				if next < 400 && rng.IntN(4) > 0 {
+					ev = Event{What: Answered, Attempt: a, Named: []Named{{Handle: contact.Handle(next), Key: at(next % 100), Fresh: true}}}
+					next++
+				}
+			})
+			if ev.Attempt == 0 {
+				now, _ = l.Wake()
+			}
+		}
+		if l.Stats().Requests > cfg.Sound().MaxPeers || now > mono.Time(bound) {
+			t.Fatalf("%d requests, ended after %v", l.Stats().Requests, time.Duration(now))
+		}
+	})
 }
 
 func TestARegionEndsAtTheTarget(t *testing.T) {

@@ -269,7 +269,7 @@ func small(n, paths, alpha int, seeds ...int) setting {
 	return setting{
 		cfg: Config{
 			K: 2, Alpha: alpha, AlphaLast: alpha, Spare: 1, SpareLast: 1,
-			MaxPeers: n, MaxDepth: 3, Attempts: 1, AttemptsFresh: 1, Paths: paths, ProbePeers: 2,
+			MaxPeers: n, MaxDepth: 3, AttemptsFresh: 1, Paths: paths, ProbePeers: 2,
 		},
 		n: n, seeds: seeds, town: town{soft: 1, hard: 2},
 	}

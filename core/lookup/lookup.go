@@ -5,6 +5,7 @@
 package lookup
 
 import (
+	"math"
 	"slices"
 	"time"
 
@@ -20,8 +21,7 @@ type Config struct {
 	Alpha, Spare         int // requests in flight that are not overdue; overdue ones beside them
 	AlphaLast, SpareLast int // the same in the last round
 	MaxPeers, MaxDepth   int // P and H of the bound
-	Attempts             int // a: attempts at one peer; one more if new addresses came, up to AttemptsFresh
-	AttemptsFresh        int
+	AttemptsFresh        int // a: attempts at one peer; a further one only if new addresses came
 	Paths                int // disjoint paths, 1 to params.MaxPaths
 	ProbePeers           int // region probe: peers asked again in a round
 	ProbeRounds          int
@@ -35,10 +35,27 @@ func Defaults(paths int) Config {
 		K: params.K, Alpha: params.Alpha, Spare: params.Spare,
 		AlphaLast: params.AlphaLast, SpareLast: params.SpareLast,
 		MaxPeers: params.MaxPeers, MaxDepth: params.MaxDepth,
-		Attempts: params.Attempts, AttemptsFresh: params.AttemptsFresh,
-		Paths: max(1, min(paths, params.MaxPaths)), Liars: params.LiarNames,
+		AttemptsFresh: params.AttemptsFresh,
+		Paths:         max(1, min(paths, params.MaxPaths)), Liars: params.LiarNames,
 		ProbePeers: params.ProbePeers, ProbeRounds: params.ProbeRounds,
 	}
+}
+
+// Sound returns the configuration with every number brought to where it makes
+// sense, so that no setting makes a lookup stand still or overflow a counter:
+// at least one result, slot, peer, hop, attempt and path, nothing less than
+// zero, nothing beyond params.MaxNumber; and no more paths than each can have a
+// slot and a request of its own.
+func (c Config) Sound() Config {
+	for _, n := range []*int{&c.K, &c.Alpha, &c.AlphaLast, &c.MaxPeers, &c.MaxDepth, &c.AttemptsFresh, &c.Paths} {
+		*n = max(1, min(*n, params.MaxNumber))
+	}
+	for _, n := range []*int{&c.Spare, &c.SpareLast, &c.ProbePeers, &c.ProbeRounds, &c.Liars} {
+		*n = max(0, min(*n, params.MaxNumber))
+	}
+	c.AttemptsFresh = min(c.AttemptsFresh, math.MaxUint8)
+	c.Paths = min(c.Paths, params.MaxPaths, c.Alpha, c.AlphaLast, c.MaxPeers)
+	return c
 }
 
 // Env is what a lookup asks the rest of the node, at the moment of a step.
@@ -143,10 +160,9 @@ type Stats struct {
 }
 
 // New returns a lookup for target that must end by deadline. Names equal to
-// self are ignored. It does nothing before its first Step. There are no more
-// paths than each can have a slot and a request of its own.
+// self are ignored. It does nothing before its first Step.
 func New(cfg Config, target, self key.Key, deadline mono.Time) *Lookup {
-	cfg.Paths = max(1, min(cfg.Paths, params.MaxPaths, cfg.Alpha, cfg.AlphaLast, cfg.MaxPeers))
+	cfg = cfg.Sound()
 	l := &Lookup{cfg: cfg, target: target, self: self, deadline: deadline, limit: cfg.MaxPeers}
 	l.walks = make([]walk, cfg.Paths)
 	for i := range l.walks {

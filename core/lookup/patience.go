@@ -50,7 +50,7 @@ func (e *estimator) sample(r int64) {
 // of the peer's round-trip time before, zero for nothing. Attempts that failed
 // are no samples: nobody knows how long they would have taken (Karn).
 func (p *Patience) Sample(warm bool, rtt, took time.Duration) {
-	took = max(0, took)
+	took = max(0, min(took, params.HardSlow)) // no attempt has longer: the rest is a clock that jumped
 	if rtt > 0 {
 		p.classes[index(warm)][1].sample(int64(took) * unit / int64(rtt))
 	}

@@ -143,7 +143,7 @@ func (p *player) setting() setting {
 		s.cfg = Config{
 			K: 1 + p.choose(4), Alpha: paths + p.choose(3), AlphaLast: paths + p.choose(4),
 			Spare: p.choose(4), SpareLast: p.choose(4), MaxPeers: paths + p.choose(24), MaxDepth: 1 + p.choose(5),
-			Attempts: 1, AttemptsFresh: 1 + p.choose(2), Paths: paths, ProbePeers: 1 + p.choose(3),
+			AttemptsFresh: 1 + p.choose(2), Paths: paths, ProbePeers: 1 + p.choose(3),
 			ProbeRounds: p.choose(3), Liars: p.choose(3),
 		}
 	}

@@ -116,7 +116,7 @@ func (w *world) moveOf(t *testing.T, d *datadriven.TestData) (mv move) {
 func settingOf(t *testing.T, d *datadriven.TestData) setting {
 	s := setting{
 		cfg: Config{
-			K: 2, Alpha: 2, AlphaLast: 2, MaxPeers: 100, MaxDepth: 10, Attempts: 1, AttemptsFresh: 2,
+			K: 2, Alpha: 2, AlphaLast: 2, MaxPeers: 100, MaxDepth: 10, AttemptsFresh: 2,
 			Paths: 1, ProbePeers: 4,
 		},
 		n: 99, town: town{soft: time.Second, hard: 2 * time.Second},

@@ -179,7 +179,7 @@ func start(t *testing.T, seed uint64, met map[string]int) *trace {
 	k, paths, p := 1+rng.IntN(3), 1+rng.IntN(3), 1+rng.IntN(5)
 	cfg := lookup.Config{
 		K: k, Alpha: paths, Spare: paths, AlphaLast: paths, SpareLast: paths,
-		MaxPeers: p * paths, MaxDepth: peers + 1, Attempts: 1, AttemptsFresh: 1, Paths: paths,
+		MaxPeers: p * paths, MaxDepth: peers + 1, AttemptsFresh: 1, Paths: paths,
 	}
 	l := lookup.New(cfg, key.Key{}, key.Key{1 << 63}, mono.Time(time.Second))
 	s := &spec{

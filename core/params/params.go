@@ -43,11 +43,12 @@ const (
 	// MaxDepth (H) caps how far a name may be from the seeds (depth 1). Ten
 	// is five times the 1.93 hops that a network of 25 000 needs.
 	MaxDepth = 10
-	// Attempts (a) is how often one peer is asked for one target. A second
-	// time only if addresses came to light after the first attempt failed.
-	Attempts = 1
-	// AttemptsFresh is that second chance.
+	// AttemptsFresh (a) is how often one peer is asked for one target: once, and
+	// a second time if addresses came to light after the first attempt failed.
 	AttemptsFresh = 2
+	// MaxNumber is the most that any number of a lookup's configuration may be:
+	// a hundred times MaxPeers, and few enough that counters of 16 bits hold.
+	MaxNumber = 1 << 14
 	// MaxPaths caps disjoint paths: each must have an α of at least one.
 	MaxPaths = Alpha
 	// LiarNames: an informant of whom this many names stayed unanswered, and
@@ -198,6 +199,9 @@ const (
 
 // The routing table. KAD-8.
 const (
+	// MaxBucket is the most that any bucket may be told to hold: a table counts
+	// its contacts with 16 bits.
+	MaxBucket = 1 << 11
 	// Replacements is how many candidates a bucket remembers beyond its size.
 	Replacements = 8
 	// MaxPerGroup and MaxPerGroupBucket cap the contacts of one IP group

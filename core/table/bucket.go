@@ -16,7 +16,7 @@ func (t *Table) bucket(word uint64) int {
 // capacity returns how many members bucket b may have. KAD-8.2.
 func (t *Table) capacity(b int) int {
 	if b < len(t.cfg.Sizes) && t.cfg.Sizes[b] > 0 {
-		return t.cfg.Sizes[b]
+		return min(t.cfg.Sizes[b], params.MaxBucket)
 	}
 	if len(t.cfg.Sizes) == 0 && b < len(params.TopBuckets) {
 		return params.TopBuckets[b]

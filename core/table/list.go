@@ -21,6 +21,10 @@ type list struct {
 	starts [params.Buckets + 1]uint16
 }
 
+// All contacts that there can be are counted with 16 bits: this does not compile
+// otherwise.
+const _ = uint16(params.Buckets * params.MaxBucket)
+
 // stretch returns the stretch of the r-th bucket in the list's order.
 func (l *list) stretch(r int) (lo, hi int) { return int(l.starts[r]), int(l.starts[r+1]) }
 

@@ -23,8 +23,8 @@ const last = params.Buckets - 1
 // Config is what a table may be told. The zero value works.
 type Config struct {
 	// Sizes are the capacities of the first buckets; default
-	// params.TopBuckets. A zero, and every bucket beyond, means params.K. The
-	// table keeps the slice.
+	// params.TopBuckets, limit params.MaxBucket. What is not more than zero, and
+	// every bucket beyond, means params.K. The table keeps the slice.
 	Sizes []int
 	// NoDiversity lifts the limits per IP group: for simulations, and for
 	// networks that live in a single subnet.
@@ -55,10 +55,10 @@ type Table struct {
 
 // New returns an empty table for the node with the given key.
 func New(self key.Key, book *contact.Book, cfg Config) *Table {
-	if cfg.MaxPerGroup == 0 {
+	if cfg.MaxPerGroup <= 0 {
 		cfg.MaxPerGroup = params.MaxPerGroup
 	}
-	if cfg.MaxPerGroupBucket == 0 {
+	if cfg.MaxPerGroupBucket <= 0 {
 		cfg.MaxPerGroupBucket = params.MaxPerGroupBucket
 	}
 	tagged := !cfg.NoDiversity
