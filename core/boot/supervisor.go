@@ -55,7 +55,8 @@ type Supervisor struct {
 	alarms  int  // false ones in a row: no connection was left, and all was well
 	alone   bool // the bootstrap to come, or under way, follows such an alarm
 	began   mono.Time
-	enough  int // contacts below which the node is degraded
+	soonest mono.Time // the next one begins then at the earliest
+	enough  int       // contacts below which the node is degraded
 	next    mono.Time
 	full    bool // the next one asks seeds too; a periodic refresh does not
 
@@ -75,7 +76,9 @@ func (s *Supervisor) Enable(now mono.Time) {
 }
 
 // Began tells that a bootstrap is under way, whoever asked for it.
-func (s *Supervisor) Began(now mono.Time) { s.running, s.again, s.began = true, false, now }
+func (s *Supervisor) Began(now mono.Time) {
+	s.running, s.again, s.began, s.soonest = true, false, now, now.Add(params.RetryFirst)
+}
 
 // Ended tells how it came out.
 func (s *Supervisor) Ended(now mono.Time, o Outcome, v View) {
@@ -232,9 +235,10 @@ func (s *Supervisor) Heard(now mono.Time) {
 	}
 }
 
-// plan sets when the next bootstrap begins.
+// plan sets when the next bootstrap begins: never within RetryFirst of the
+// beginning of the one before, for a network may change all the time.
 func (s *Supervisor) plan(now mono.Time, after time.Duration, full bool) {
-	s.next, s.full = now.Add(after), full
+	s.next, s.full = max(now.Add(after), s.soonest), full
 }
 
 // enter changes the state.

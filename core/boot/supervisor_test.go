@@ -47,6 +47,7 @@ func TestAChangeStartsOver(t *testing.T) {
 	now := mono.Time(5)
 	s.Enable(now)
 	tries(&s, &now, 6, 0)
+	now = now.Add(params.RetryFirst)
 	s.Changed(now, "the network changed")
 	if due, full := s.Due(now); !due || !full {
 		t.Error("a change is no reason to try at once, seeds and all")
@@ -59,6 +60,7 @@ func TestAChangeStartsOver(t *testing.T) {
 	if due, _ := s.Due(now); due {
 		t.Error("it wants a second bootstrap beside the first")
 	}
+	now = now.Add(params.RetryFirst)
 	s.Ended(now, Outcome{Ready: true, Reached: true}, View{Table: 50})
 	if due, full := s.Due(now); !due || !full {
 		t.Error("the world changed under a bootstrap, and no other follows")
@@ -77,6 +79,7 @@ func TestAReadyNodeLooksAfterItself(t *testing.T) {
 	if due, full := s.Due(now.Add(params.RefreshEvery)); !due || full {
 		t.Error("it does not refresh, or troubles the seeds")
 	}
+	now = now.Add(params.RetryFirst)
 	s.Look(now, View{Table: params.LowTable})
 	if s.Health().State != Ready {
 		t.Error("enough contacts are not enough")
@@ -280,5 +283,30 @@ func TestJitterSpreadsLongPausesToo(t *testing.T) {
 		if last := jittered(pause, math.MaxUint32); most-last > pause/1000 {
 			t.Errorf("%v becomes %v at most, not %v", pause, last, most)
 		}
+	}
+}
+
+// An interface that flaps, on a node whose dials fail at once, must not have it
+// bootstrap as fast as it flaps.
+func TestANetworkThatChangesAllTheTimeIsTriedOnceASecond(t *testing.T) {
+	var s Supervisor
+	now, tries := mono.Time(0), 0
+	s.Enable(now)
+	for ; now < mono.Time(10*time.Second); now = now.Add(10 * time.Millisecond) {
+		s.Changed(now, "it flaps")
+		if due, full := s.Due(now); due && full {
+			tries++
+			s.Began(now)
+			s.Changed(now, "it flaps")
+			s.Ended(now, Outcome{Reason: "nobody"}, View{})
+		}
+	}
+	if tries < 9 || tries > 10 {
+		t.Errorf("%d tries in ten seconds", tries)
+	}
+	now = now.Add(time.Minute)
+	s.Changed(now, "it is quiet again")
+	if due, _ := s.Due(now); !due {
+		t.Error("a change after a while is not looked into at once")
 	}
 }

@@ -155,6 +155,9 @@ func (tr *trace) end() {
 
 // begin waits for the timer, or asks too early.
 func (tr *trace) begin() {
+	if tr.n.next == due {
+		tr.now = max(tr.now, tr.s.Next())
+	}
 	if tr.flip() {
 		wake := tr.s.Wake()
 		if tr.n.next != due {
@@ -202,7 +205,7 @@ func (tr *trace) compare() {
 		least = min(params.RetryFirst<<tr.n.level, params.RetryMax)
 	case tr.n.next == period:
 		least = params.RefreshEvery
-	case left > 0:
+	case left > 0 && tr.s.Next() != tr.began.Add(params.RetryFirst): // as soon as may be
 		tr.t.Fatalf("due, and %v to wait: %v", left, tr.log)
 	}
 	most = least + least*params.RetryJitterPercent/100

@@ -190,6 +190,7 @@ var bootstraps = []mutant{
 	one("back-off without a cap", "boot/supervisor.go", "min(params.RetryFirst<<s.fails, params.RetryMax)", "params.RetryFirst << s.fails"),
 	one("a change of network ignored", "boot/supervisor.go", "	s.fails, s.again = 0, s.running\n	s.plan(now, 0, true)\n", "	s.fails, s.again = 0, s.running\n"),
 	one("a low table ignored", "boot/supervisor.go", "	case v.Table < s.enough:\n", "	case v.Table < 0:\n"),
+	one("a flapping network is tried as fast as it flaps", "boot/supervisor.go", "max(now.Add(after), s.soonest)", "now.Add(after)"),
 	one("pauses count from the end of a try", "boot/supervisor.go", "rest := s.began.Add(", "rest := now.Add("),
 	one("false alarms stay as frequent", "boot/supervisor.go", "	s.alarms++\n", ""),
 	one("lost seeds are never tried", "boot/supervisor.go", "	if s.watchesSeeds() {\n		return mono.Earlier(s.Next(), s.seeds)\n	}\n", ""),
