@@ -117,6 +117,9 @@ func (e *Engine) choose(o *op) {
 		g.met = g.met || g.quorum > 0 && len(g.values[g.best].from) >= g.quorum
 		return
 	}
+	if o.bound.Due(e.now.Mono) {
+		return // this step is its last: there is no time to compare
+	}
 	g.asked = asked
 	g.choosing = e.dispatch(attempt{op: o, sort: choice})
 	g.due = mono.Earlier(e.now.Mono.Add(params.ChooseDeadline), o.bound)
@@ -157,10 +160,10 @@ func (e *Engine) expireChoice(o *op) {
 }
 
 // settleGet ends a get that has what it wants: a quorum, or a walk that is
-// over and nothing left to compare.
+// over and nothing left to compare, or no time for that.
 func (e *Engine) settleGet(o *op) {
 	switch g := o.get; {
-	case o.closed || g.choosing != 0:
+	case o.closed || g.choosing != 0 && !o.bound.Due(e.now.Mono):
 	case g.met && o.walk != nil:
 		e.driveWalk(o, lookup.Event{What: lookup.Cancel})
 	case g.met:

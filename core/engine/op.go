@@ -233,7 +233,15 @@ func (e *Engine) stop(o *op, why Outcome) {
 // giveUp ends an operation that nothing drives: a ping that was not answered, or
 // an operation that never found a place. A plan hears of it as of any other end.
 func (e *Engine) giveUp(o *op, why Outcome) {
-	e.dropAttempts(o)
+	for _, id := range e.attemptsOf(o) {
+		a, _ := e.attempts.find(id)
+		late := why == PartialDeadline && !a.cut && !a.apart
+		if e.dropped(id, late); late {
+			o.stats.Failures[contact.Silent]++
+		} else {
+			o.stats.Failures[contact.Cancelled]++
+		}
+	}
 	r := Result{Outcome: why, Stats: o.stats}
 	e.close(o, r)
 	if o.up != nil {
@@ -256,8 +264,12 @@ func (e *Engine) tick(o *op) {
 		e.driveStore(o)
 	case o.get != nil:
 		e.expireChoice(o)
-		if !o.closed && o.bound.Due(e.now.Mono) {
+		switch {
+		case o.closed:
+		case o.bound.Due(e.now.Mono):
 			e.getEnded(o, PartialDeadline)
+		default: // a further comparison has begun
+			o.wake = mono.Earlier(o.get.due, o.bound)
 		}
 	default:
 		e.giveUp(o, PartialDeadline)

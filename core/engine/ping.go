@@ -12,6 +12,10 @@ import (
 // and waits for it as others do: who pings a thousand peers must not take the
 // requests of lookups from them.
 func (e *Engine) startPing(ev StartPing) {
+	if ev.Peer.ID == e.self.ID {
+		e.facts = append(e.facts, Refused{At: e.now.Mono, Op: ev.Op, Reason: "a node cannot ask itself"})
+		return
+	}
 	h, _ := e.book.Intern(ev.Peer)
 	o := &op{
 		id: ev.Op, kind: KindPing, target: ev.Peer.Key, ping: &ev, ask: ev.Ask,

@@ -160,7 +160,7 @@ func (e *Engine) detach(o *op) {
 	rest := &op{id: e.child(), parent: o.id, kind: KindStore, target: o.target, bound: o.bound, detached: true}
 	s := *o.store
 	s.enough, s.stored, s.failed = 0, nil, nil
-	rest.store = &s
+	rest.store, rest.stats.Requests = &s, len(s.flying)
 	for _, d := range s.flying {
 		e.attempts[e.attempts.at(d.attempt)].op = rest
 	}
@@ -184,6 +184,7 @@ func (e *Engine) storeEnded(o *op, why Outcome) {
 	}
 	for _, d := range s.flying {
 		a, _ := e.attempts.find(d.attempt)
+		o.stats.Failures[contact.Cancelled]++
 		s.failed = append(s.failed, NotStored{
 			Peer: e.book.Info(a.peer), Failure: contact.Cancelled, Detail: "still under way at the end",
 		})

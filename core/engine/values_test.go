@@ -422,3 +422,50 @@ func TestProvideTellsEachPeerItsKeys(t *testing.T) {
 		}
 	}
 }
+
+// The validator never answers, and further values have come while it compared:
+// its next comparison has a timer of its own, and none outlives the get.
+func TestEachComparisonHasItsOwnTimer(t *testing.T) {
+	v := newVillage(t, 60, Config{})
+	v.serve = func(Effect) Event { return nil }
+	for _, m := range v.members {
+		v.step(Vouched{Peer: m})
+	}
+	v.step(StartGet{Op: 1, Key: []byte("/v/a"), Near: v.members[:3]})
+	o := v.e.byID[1]
+	for i, a := range v.e.attemptsOf(o) {
+		v.step(Answered{Attempt: a, Record: valued("/v/a", fmt.Sprint(i))})
+	}
+	first := o.get.choosing
+	for o.get.choosing == first && v.next() {
+	}
+	if o.walk != nil || o.get.choosing == 0 {
+		t.Fatal("no further comparison is under way after the walk")
+	}
+	if wake, wakes := v.e.Wake(); !wakes || wake <= v.now {
+		t.Errorf("it is to be woken %v ago", v.now.Sub(wake))
+	}
+	v.run()
+	v.result(1)
+	v.rested()
+}
+
+// Time runs out while values are compared, and further ones wait for that.
+func TestAComparisonDoesNotOutliveItsGet(t *testing.T) {
+	v := newVillage(t, 60, Config{})
+	v.serve = func(Effect) Event { return nil }
+	for _, m := range v.members {
+		v.step(Vouched{Peer: m})
+	}
+	v.step(StartGet{Op: 1, Key: []byte("/v/a"), Deadline: v.now.Add(time.Second)})
+	asked := v.e.attemptsOf(v.e.byID[1])
+	for i, a := range asked[:3] {
+		v.step(Answered{Attempt: a, Record: valued("/v/a", fmt.Sprint(i))})
+	}
+	v.now = v.now.Add(time.Minute)
+	v.step(Tick{})
+	if r := v.e.byID[1]; r != nil {
+		t.Errorf("it is open %v after its bound", v.now.Sub(r.bound))
+	}
+	v.rested()
+}
