@@ -1,9 +1,11 @@
 package engine
 
 import (
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -49,8 +51,17 @@ type course struct {
 	last  int // facts that said that no more follow
 }
 
-// TestAnyLife draws lives.
+// TestAnyLife draws lives: as many as were asked for, but each counts as twenty
+// schedules of a single lookup do.
 func TestAnyLife(t *testing.T) {
+	checks := flag.Lookup("rapid.checks")
+	before := checks.Value.String()
+	n, _ := strconv.Atoi(before)
+	if n = max(100, n/20); testing.Short() {
+		n = 40
+	}
+	_ = checks.Value.Set(strconv.Itoa(n))
+	defer func() { _ = checks.Value.Set(before) }()
 	rapid.Check(t, func(t *rapid.T) {
 		l := newLife(t)
 		for range rapid.IntRange(1, 150).Draw(t, "steps") {
