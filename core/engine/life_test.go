@@ -58,7 +58,7 @@ func TestAnyLife(t *testing.T) {
 	before := checks.Value.String()
 	n, _ := strconv.Atoi(before)
 	if n = max(100, n/20); testing.Short() {
-		n = 40
+		n = 150
 	}
 	_ = checks.Value.Set(strconv.Itoa(n))
 	defer func() { _ = checks.Value.Set(before) }()
@@ -635,6 +635,9 @@ func (l *life) rested() {
 	}
 	for _, later := range l.e.admit.later {
 		held[later.peer] = true
+	}
+	for _, lost := range l.e.lost {
+		held[lost.peer] = true
 	}
 	linked := l.e.linked.known.Clone()
 	linked.Clear(func(h contact.Handle) { held[h] = true })

@@ -26,7 +26,7 @@ func (e *Engine) trySeeds() {
 	}
 	deadline := e.now.Mono.Add(params.DNSDeadline)
 	for _, name := range e.names() {
-		id := e.dispatch(attempt{})
+		id := e.dispatch(attempt{sort: naming})
 		e.naming = append(e.naming, probing{id, deadline})
 		e.effects = append(e.effects, Resolve{Attempt: id, Name: name, Deadline: e.lead(deadline)})
 	}
