@@ -71,8 +71,8 @@ type Engine struct {
 	super     boot.Supervisor
 	linked    warmth
 	last      AttemptID
-	committed int // places that running operations use or are granted
-	share     int // requests in flight that one operation is granted now
+	committed int  // places that running operations use or are granted
+	freed     bool // places, in this step
 	memory    lookup.Memory
 	patience  lookup.Patience
 	given     [2]time.Duration // the longest hard deadline of requests under way, cold and warm
@@ -107,7 +107,7 @@ func New(cfg Config, self *contact.Info, book *contact.Book, seed uint64) *Engin
 	src := rand.NewPCG(seed, 0)
 	e := &Engine{
 		cfg: cfg, self: self, book: book, tab: cfg.Members, now: mono.Now{Mono: mono.Time(math.MinInt64)},
-		src: src, rng: rand.New(src), byID: make(map[OpID]*op), share: params.LookupSlots,
+		src: src, rng: rand.New(src), byID: make(map[OpID]*op),
 		given: newlyGiven(), vouchedFor: make(map[contact.ID]bool), Scratch: cfg.Scratch, shares: cfg.Scratch != nil,
 	}
 	if !e.shares {
@@ -134,6 +134,7 @@ func (e *Engine) Step(now mono.Now, ev Event) {
 	}
 	e.expire()
 	e.startQueued()
+	e.spread()
 	e.supervise()
 	e.startProbes()
 	if e.changed {

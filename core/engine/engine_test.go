@@ -466,3 +466,27 @@ func (v *village) walks(id OpID) (waits, under int) {
 	}
 	return waits, under
 }
+
+// Places that others leave are taken in the same step by those who have somebody
+// to ask, and not when the next of their own requests ends. I2.
+func TestPlacesThatBecomeFreeAreTakenAtOnce(t *testing.T) {
+	v := newVillage(t, 200, Config{})
+	v.serve = func(Effect) Event { return nil }
+	for _, m := range v.members {
+		v.step(Vouched{Peer: m})
+	}
+	const many = 100
+	for op := OpID(1); op <= many; op++ {
+		v.step(StartLookup{Op: op, Kind: KindLookup, Preimage: []byte("anything")})
+	}
+	v.step(StartPut{Op: many + 1, Record: *valued("/v/a", "1"), To: v.members})
+	for op := OpID(1); op < many; op++ {
+		v.step(Cancel{Op: op})
+	}
+	if n := v.e.byID[many].walk.InFlight(); n != params.Alpha {
+		t.Errorf("a lookup that is alone has %d requests under way, not %d", n, params.Alpha)
+	}
+	if n := len(v.e.byID[many+1].store.flying); n != params.AlphaLast {
+		t.Errorf("a put that has its place has %d requests under way, not %d", n, params.AlphaLast)
+	}
+}

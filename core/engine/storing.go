@@ -69,7 +69,8 @@ func (e *Engine) driveStore(o *op) {
 		e.storeEnded(o, PartialDeadline)
 		return
 	}
-	for len(o.store.todo) > 0 && len(o.store.flying) < e.grantStore(o) {
+	o.granted = e.grant(o, e.share())
+	for len(o.store.todo) > 0 && len(o.store.flying) < min(e.cfg.Lookup.AlphaLast, o.granted) {
 		e.deliver(o)
 	}
 	if e.concludeStore(o) {
@@ -78,10 +79,6 @@ func (e *Engine) driveStore(o *op) {
 	e.commit(o, len(o.store.flying))
 	o.wake = mono.Earlier(o.store.wake(), o.bound)
 }
-
-// grantStore is how many requests a storing may have in flight: α at most, and
-// what the node grants.
-func (e *Engine) grantStore(o *op) int { return min(e.cfg.Lookup.AlphaLast, e.grant(o)) }
 
 // deliver sends the record to the next peer.
 func (e *Engine) deliver(o *op) {

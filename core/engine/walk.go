@@ -142,7 +142,8 @@ func gentle(cfg lookup.Config) lookup.Config {
 // driveWalk tells a lookup what happened and carries out what it wants.
 func (e *Engine) driveWalk(o *op, ev lookup.Event) (fresh int) {
 	heard := o.walk.Known()
-	o.walk.Grant(e.grant(o))
+	o.granted = e.grant(o, e.share())
+	o.walk.Grant(o.granted)
 	o.walk.Step(e.now.Mono, ev, (*env)(e))
 	fresh = o.walk.Known() - heard
 	e.holdNew(o, heard)
