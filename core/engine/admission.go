@@ -34,9 +34,11 @@ type second struct {
 
 // recheck gives a contact that failed and is still connected a second chance:
 // if the connection outlives what made it fail, nothing else tells that the
-// peer is back. One chance for each time that it was in the table. KAD-8.3.
+// peer is back. One chance at a time: who fails and answers by turns must not take
+// those of others. KAD-8.3.
 func (e *Engine) recheck(h contact.Handle) {
-	if e.warm(h) && len(e.admit.later) < params.AdmissionQueue {
+	again := slices.ContainsFunc(e.admit.later, func(s second) bool { return s.peer == h })
+	if !again && e.warm(h) && len(e.admit.later) < params.AdmissionQueue {
 		e.book.Hold(h)
 		e.admit.later = append(e.admit.later, second{h, e.now.Mono.Add(params.MemoryFirst)})
 	}
@@ -89,6 +91,19 @@ func (e *Engine) wantProbe(h contact.Handle) {
 	if len(e.admit.waiting) < params.AdmissionQueue && !slices.Contains(e.admit.waiting, h) {
 		e.book.Hold(h)
 		e.admit.waiting = append(e.admit.waiting, h)
+	}
+}
+
+// wantSoon puts one whom the node itself has reason to ask, a seed or a
+// replacement, at the head of the line: strangers can fill it, and must not keep
+// out those who lead back.
+func (e *Engine) wantSoon(h contact.Handle) {
+	switch i := slices.Index(e.admit.waiting, h); {
+	case i >= 0:
+		e.admit.waiting = slices.Insert(slices.Delete(e.admit.waiting, i, i+1), 0, h)
+	case len(e.admit.waiting) < params.AdmissionQueue+params.MaxSeeds:
+		e.book.Hold(h)
+		e.admit.waiting = slices.Insert(e.admit.waiting, 0, h)
 	}
 }
 

@@ -526,7 +526,7 @@ func (l *life) ledger() {
 	if used != l.e.committed || used > params.LookupSlots {
 		l.t.Fatalf("%d places are used, %d on the books, %d there", used, l.e.committed, params.LookupSlots)
 	}
-	if n := len(l.e.admit.waiting); n > params.AdmissionQueue || len(l.e.admit.open) > params.AdmissionProbes {
+	if n := len(l.e.admit.waiting); n > params.AdmissionQueue+params.MaxSeeds || len(l.e.admit.open) > params.AdmissionProbes {
 		l.t.Fatalf("%d checks wait, %d are under way", n, len(l.e.admit.open))
 	}
 	if len(l.e.queued) > params.MaxQueued+params.Buckets || len(l.e.seeds.list) > params.MaxSeeds {

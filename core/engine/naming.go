@@ -22,7 +22,7 @@ func (e *Engine) names() (names []string) {
 // others by now, or for other addresses. KAD-5.11.
 func (e *Engine) trySeeds() {
 	for _, h := range e.seeds.list {
-		e.wantProbe(h)
+		e.wantSoon(h)
 	}
 	deadline := e.now.Mono.Add(params.DNSDeadline)
 	for _, name := range e.names() {

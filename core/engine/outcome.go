@@ -29,7 +29,7 @@ func (e *Engine) answered(ev *Answered) {
 		e.storeAnswered(o, ev.Attempt, a)
 		return
 	}
-	named := e.intern(ev.Closer)
+	named := e.intern(ev.Closer[:min(len(ev.Closer), params.MaxPeersRead)])
 	switch {
 	case o.walk != nil:
 		e.gather(o, a.peer, ev)
@@ -245,7 +245,7 @@ func (e *Engine) blame(a attempt) {
 		e.recheck(a.peer)
 	}
 	if probe != 0 {
-		e.wantProbe(probe)
+		e.wantSoon(probe)
 	}
 	if e.seeds.has(a.peer) {
 		e.seedFailed(a.peer)
@@ -272,7 +272,7 @@ func (e *Engine) resolved(ev Resolved) {
 	e.resolvedTo(hs)
 	if o == nil { // nobody asked but the supervisor
 		for _, h := range hs {
-			e.wantProbe(h)
+			e.wantSoon(h)
 		}
 		return
 	}

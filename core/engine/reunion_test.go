@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -163,5 +164,44 @@ func TestASeedOutsideTheTableIsASeedThatAnswers(t *testing.T) {
 	}
 	if n := v.asked[dead.ID] - asked; n > 1 {
 		t.Errorf("the dead seed was asked %d times in %v", n, params.RefreshEvery)
+	}
+}
+
+// TestASeedIsTriedThoughStrangersQueueForTheirCheck: who has a node meet ever new
+// servers, which never answer, keeps its checks busy. They are not to cost it the
+// seed that it waits for, nor one of them the second chance of others.
+func TestASeedIsTriedThoughStrangersQueueForTheirCheck(t *testing.T) {
+	v := supervised(t, 60)
+	seed := v.members[0]
+	v.mute[seed.ID] = true
+	v.ask(100, seed)
+	before := v.asked[seed.ID]
+	for i := range 4000 {
+		stranger := contact.New(contact.ID(fmt.Sprint("stranger ", i)), "\x04\x7f\x01\x00\x01\x06\x00\x01")
+		v.mute[stranger.ID] = true
+		v.step(Met{Peer: stranger, Called: true})
+		v.runUntil(v.now.Add(10 * time.Millisecond))
+	}
+	if v.asked[seed.ID] == before {
+		t.Error("in forty seconds the seed was not tried once")
+	}
+	if n := len(v.e.admit.waiting); n > params.AdmissionQueue+params.MaxSeeds {
+		t.Errorf("%d wait for their check", n)
+	}
+}
+
+// TestNobodyTakesTheSecondChancesOfOthers has one member fail and answer by turns.
+func TestNobodyTakesTheSecondChancesOfOthers(t *testing.T) {
+	v := supervised(t, 60)
+	v.step(Connected{Peer: v.members[9].ID})
+	m := v.members[7]
+	v.step(Connected{Peer: m.ID})
+	h := v.e.book.Find(m.ID)
+	for range 10 {
+		v.e.tab.Offer(h, v.now, 0)
+		v.e.recheck(h)
+	}
+	if n := len(v.e.admit.later); n != 1 {
+		t.Errorf("one contact has %d second chances", n)
 	}
 }

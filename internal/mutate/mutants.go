@@ -212,6 +212,7 @@ var nodes = []mutant{
 	one("a further comparison has the timer of the last", "engine/op.go", "			o.wake = mono.Earlier(o.get.due, o.bound)\n", ""),
 	one("a comparison outlives its get", "engine/get.go", " && !o.bound.Due(e.now.Mono):\n", ":\n"),
 	one("places that become free wait", "engine/engine.go", "	e.spread()\n", ""),
+	one("seeds stand in line with strangers", "engine/naming.go", "		e.wantSoon(h)\n", "		e.wantProbe(h)\n"),
 	one("pings wait for no place", "engine/op.go", "		n = 1\n", "		n = 0\n"),
 	one("after a sleep connections count as open", "engine/supervise.go", "	e.chill()\n", ""),
 	one("who joins waits as long as the other", "engine/join.go", "mono.Earlier(e.until(ev.Deadline, params.BootDeadline), o.bound)", "o.bound"),
