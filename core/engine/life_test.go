@@ -550,6 +550,9 @@ func (l *life) waits() {
 		if o.wake <= now || wake > o.wake {
 			l.t.Fatalf("operation %d is to be woken at %d, the engine at %d", o.id, o.wake, wake)
 		}
+		if o.short() && l.e.grant(o, l.e.share()) > o.granted {
+			l.t.Fatalf("operation %d of kind %v has %d places, and could have more", o.id, o.kind, o.granted)
+		}
 		if !o.queued && l.idle(o) {
 			l.t.Fatalf("operation %d of kind %v waits for nothing", o.id, o.kind)
 		}
@@ -582,14 +585,10 @@ func (l *life) idle(o *op) bool {
 	}
 	waits := 0
 	o.plan.Waiting(func(_ boot.Attempt, kind boot.ActionKind, _ contact.Handle, _ string, _, _ mono.Time) {
-		if kind != boot.Walk {
-			waits++
-			return
-		}
-		if !slices.ContainsFunc(l.e.ops, func(child *op) bool { return child.up == o }) {
+		waits++
+		if kind == boot.Walk && !slices.ContainsFunc(l.e.ops, func(child *op) bool { return child.up == o }) {
 			l.t.Fatalf("bootstrap %d waits for a walk that is not there", o.id)
 		}
-		waits++
 	})
 	return waits == 0
 }

@@ -351,15 +351,16 @@ func (e *Engine) spread() {
 		return
 	}
 	e.freed = false
+	share := e.share()
 	var short []*op
 	for _, o := range e.ops {
-		if o.short() {
+		if o.short() && e.grant(o, share) > o.granted {
 			short = append(short, o)
 		}
 	}
 	for _, o := range short {
 		switch {
-		case o.closed || e.grant(o, e.share()) <= o.granted:
+		case o.closed || e.grant(o, share) <= o.granted: // who was driven before has them
 		case o.walk != nil:
 			e.driveWalk(o, lookup.Event{What: lookup.Tick})
 		case o.store != nil:
