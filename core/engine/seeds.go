@@ -49,6 +49,9 @@ func (e *Engine) resolvedTo(hs []contact.Handle) {
 		}
 	}
 	for n := len(s.list); n > params.MaxSeeds; n-- {
+		if e.greeted.seed == s.list[n-1] {
+			e.greeted = greeting{}
+		}
 		e.book.Drop(s.list[n-1])
 		s.list = s.list[:n-1]
 	}
