@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -24,6 +25,10 @@ type Schedule struct {
 	Running int           // and those that are being provided for
 	Lag     time.Duration // how long the one that is most overdue has waited
 	Next    time.Time     // when the next one's time comes, or came; zero if none waits
+
+	Announced int   // keys that were announced to enough peers since the node began; each time counts
+	Failed    int   // and those that were not; they are tried again
+	Last      error // why the last thing that failed did; nil if nothing has
 }
 
 // StartProviding announces keys (multihashes of 1 to params.MaxProviderKey
@@ -84,11 +89,37 @@ func (d *DHT) Schedule() Schedule {
 	d.schedule.mu.Lock()
 	defer d.schedule.mu.Unlock()
 	s := d.schedule.machine.Status()
-	out := Schedule{Keys: s.Keys, Queued: s.Queued, Regions: s.Regions, Due: s.Due, Running: s.Running, Lag: s.Lag}
+	out := Schedule{
+		Keys: s.Keys, Queued: s.Queued, Regions: s.Regions, Due: s.Due, Running: s.Running, Lag: s.Lag,
+		Announced: d.schedule.stored, Failed: d.schedule.failed, Last: d.schedule.last,
+	}
 	if s.Next > 0 {
 		out.Next = s.Next.Time()
 	}
 	return out
+}
+
+// Scheduled lists the keys that are provided again and again, those of an
+// earlier node on the same store as well, in the order of the key space. What is
+// started or stopped meanwhile may be in it or not. It ends at the first error,
+// the store's, which comes with no key.
+func (d *DHT) Scheduled() iter.Seq2[multihash.Multihash, error] {
+	return func(yield func(multihash.Multihash, error) bool) {
+		if err := d.schedule.read(); err != nil {
+			yield(nil, err)
+			return
+		}
+		for n := range republish.Shards {
+			d.schedule.mu.Lock()
+			part := d.schedule.machine.Kept(n)
+			d.schedule.mu.Unlock()
+			for _, k := range part {
+				if !yield(multihash.Multihash(k), nil) {
+					return
+				}
+			}
+		}
+	}
 }
 
 func bytesOf(keys []multihash.Multihash) [][]byte {

@@ -25,6 +25,7 @@ type sweeper struct {
 	mu      sync.Mutex
 	machine *republish.Machine
 	stored  int   // keys that were provided
+	failed  int   // and those that were not
 	last    error // why the last thing that failed did
 	halted  bool
 	live    sync.WaitGroup
@@ -50,6 +51,7 @@ func (s *sweeper) step(ev republish.Event) bool {
 	}
 	for _, f := range s.machine.Facts() {
 		s.stored += f.Stored
+		s.failed += f.Keys - f.Stored
 		s.facts.publish(s.time.mono(), engine.Swept{At: s.time.mono(), Swept: f})
 	}
 	s.tell()

@@ -30,7 +30,7 @@ func (d *IpfsDHT) translated(ctx context.Context, h host.Host) (waymark.Config, 
 	c := &d.cfg
 	w := waymark.Config{
 		Protocol: c.protocol(), Mode: c.mode.waymark(), Validators: c.validators(), ValueAge: c.maxAge,
-		AllowLoopback: true, Addrs: c.addrs, OneSite: c.protocol() != ProtocolDHT,
+		AllowLoopback: true, Addrs: c.addrs, OneSite: !c.diverse(),
 		Approve: waymark.Approve{Request: c.request},
 	}
 	if c.queryFilter != nil {
@@ -60,6 +60,14 @@ func (d *IpfsDHT) translated(ctx context.Context, h host.Host) (waymark.Config, 
 		w.Seeds = append(w.Seeds, addrs...)
 	}
 	return w, d.open(ctx, h, &w)
+}
+
+// diverse reports whether the table takes few peers of one IP group.
+func (c *config) diverse() bool {
+	if c.diversity != nil {
+		return *c.diversity
+	}
+	return c.protocol() == ProtocolDHT
 }
 
 // seedsIn is as how many seeds the addresses of one peer count: each name is
@@ -153,6 +161,7 @@ func (d *IpfsDHT) open(ctx context.Context, h host.Host, w *waymark.Config) erro
 	if values == nil && providers == nil {
 		return nil
 	}
+	values, providers = c.under(values), c.under(providers)
 	var names []string
 	for ns := range w.Validators {
 		if ns != "" {
@@ -163,7 +172,9 @@ func (d *IpfsDHT) open(ctx context.Context, h host.Host, w *waymark.Config) erro
 		Namespaces: names,
 		Addrs: func(id contact.ID) (addrs []contact.Addr) {
 			for _, a := range h.Peerstore().Addrs(peer.ID(id)) {
-				addrs = append(addrs, contact.Addr(a.Bytes()))
+				if c.addrs(a) { // the peerstore has those of all networks that the host is on
+					addrs = append(addrs, contact.Addr(a.Bytes()))
+				}
 			}
 			return addrs
 		},
@@ -173,6 +184,14 @@ func (d *IpfsDHT) open(ctx context.Context, h host.Host, w *waymark.Config) erro
 	}
 	w.Store, d.store = s, s
 	return nil
+}
+
+// under is the part of a datastore that is the node's.
+func (c *config) under(d ds.Batching) ds.Batching {
+	if d == nil || c.below.String() == "" || c.below.String() == "/" {
+		return d
+	}
+	return namespace.Wrap(d, c.below)
 }
 
 // joined is two datastores as one; what one of them lacks is in memory.

@@ -161,6 +161,9 @@ func (d *IpfsDHT) NetworkSize() (int32, error) {
 	return int32(min(n, math.MaxInt32)), err
 }
 
+// Waymark returns the node of package waymark that is in it.
+func (d *IpfsDHT) Waymark() *waymark.DHT { return d.DHT }
+
 // RoutingTable returns a view of the routing table.
 func (d *IpfsDHT) RoutingTable() *RoutingTable { return &RoutingTable{d.DHT} }
 

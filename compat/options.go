@@ -52,6 +52,8 @@ type config struct {
 	tableFilter                      RouteTableFilterFunc
 	addrFilter                       func([]ma.Multiaddr) []ma.Multiaddr
 	noRefresh, noValues, noProviders bool
+	below                            ds.Key
+	diversity                        *bool // nil: as the network wants it
 	bucketSize                       int
 	maxAge, refresh                  time.Duration
 }
@@ -175,6 +177,14 @@ func ProviderDatastore(d ds.Batching) Option {
 	return func(c *config) error { c.providerDS = d; return nil }
 }
 
+// DatastoreBelow keeps all that this node stores below a key of its own, in
+// whatever datastore it was handed. Two nodes on one datastore need it, as each
+// keeps its records and its routing table by itself: the incumbent has no such
+// option, and lets them share. Default: the datastore's root.
+func DatastoreBelow(at ds.Key) Option {
+	return func(c *config) error { c.below = at; return nil }
+}
+
 // QueryFilter says whether a peer that others named may be asked. It must
 // return at once.
 func QueryFilter(filter QueryFilterFunc) Option {
@@ -191,6 +201,22 @@ func RoutingTableFilter(filter RouteTableFilterFunc) Option {
 // asked of one address at a time, and must return at once. Default: all.
 func AddressFilter(f func([]ma.Multiaddr) []ma.Multiaddr) Option {
 	return func(c *config) error { c.addrFilter = f; return nil }
+}
+
+// PeerIPGroupFilter stands for limits on how many peers of one IP group the
+// routing table takes.
+type PeerIPGroupFilter struct{}
+
+// NewRTPeerDiversityFilter makes a filter for RoutingTablePeerDiversityFilter.
+// Its numbers have no effect: params.MaxPerGroupBucket and params.MaxPerGroup
+// hold, which are what the incumbent has by default.
+func NewRTPeerDiversityFilter(host.Host, int, int) *PeerIPGroupFilter { return &PeerIPGroupFilter{} }
+
+// RoutingTablePeerDiversityFilter has the routing table take few peers of one IP
+// group, or any number of them if the filter is nil. Default: few in the public
+// network, any number in others.
+func RoutingTablePeerDiversityFilter(f *PeerIPGroupFilter) Option {
+	return func(c *config) error { c.diversity = new(f != nil); return nil }
 }
 
 // DisableAutoRefresh leaves the routing table alone until Bootstrap or

@@ -1,7 +1,10 @@
 package dht
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 
@@ -49,6 +52,31 @@ func (t *RoutingTable) NPeersForCpl(cpl uint) int {
 	}
 	return 0
 }
+
+// PeerInfo is a peer of the table, with the names of go-libp2p-kbucket. Waymark
+// keeps one date of a contact, when it last answered, and that stands in both
+// places.
+type PeerInfo struct {
+	Id                            peer.ID
+	LastUsefulAt                  time.Time
+	LastSuccessfulOutboundQueryAt time.Time
+}
+
+// GetPeerInfos returns the peers in the table, in the order of their IDs.
+func (t *RoutingTable) GetPeerInfos() []PeerInfo {
+	var all []PeerInfo
+	for _, c := range t.of.Contacts() {
+		all = append(all, PeerInfo{c.ID, c.Answered, c.Answered})
+	}
+	slices.SortFunc(all, func(a, b PeerInfo) int { return cmp.Compare(a.Id, b.Id) })
+	return all
+}
+
+// GetTrackedCplsForRefresh returns when each bucket was refreshed last, by the
+// number of leading bits that its peers share with the node. Waymark refreshes
+// by what a bucket lacks and not by its age, and so knows no dates: it returns
+// none.
+func (t *RoutingTable) GetTrackedCplsForRefresh() []time.Time { return nil }
 
 // Print writes the table to standard output.
 func (t *RoutingTable) Print() {

@@ -103,6 +103,16 @@ func (c *Client) Known(id peer.ID) (peer.AddrInfo, bool) {
 	return peer.AddrInfo{}, false
 }
 
+// Everybody returns who is in the table, in the order of the key space.
+func (c *Client) Everybody() []peer.AddrInfo {
+	all := c.table.Load().all()
+	infos := make([]peer.AddrInfo, len(all))
+	for i, f := range all {
+		infos[i] = waymark.InfoOf(f.info)
+	}
+	return infos
+}
+
 // FindPeer returns the addresses of a peer: those that it is connected by, that
 // the table has, or what the network says.
 func (c *Client) FindPeer(ctx context.Context, id peer.ID) (peer.AddrInfo, error) {

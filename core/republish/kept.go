@@ -58,6 +58,20 @@ func (m *Machine) Encode(shard int) []byte {
 	return out
 }
 
+// Kept returns the keys of a shard that are provided again and again, in the
+// order of the key space.
+func (m *Machine) Kept(shard int) (keys []string) {
+	lo := uint64(shard) << (headBits - params.ScheduleShardBits)
+	_, hi := bounds(lo, params.ScheduleShardBits)
+	m.items.each(lo, hi, func(i *item) bool {
+		if i.keep {
+			keys = append(keys, i.text)
+		}
+		return true
+	})
+	return keys
+}
+
 // Touch makes a shard dirty: it could not be kept.
 func (m *Machine) Touch(shard int) { m.dirty[shard] = true }
 

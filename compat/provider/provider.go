@@ -1,0 +1,249 @@
+// Package provider is a node's schedule of what it provides, with the names of go-libp2p-kad-dht/provider.
+//
+// It may not announce anything: the schedule is the node's own, which keeps it in
+// its store and sweeps the key space by itself.
+// Start reading at [New].
+package provider
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	ds "github.com/ipfs/go-datastore"
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/peer"
+	ma "github.com/multiformats/go-multiaddr"
+	"github.com/multiformats/go-multihash"
+
+	"github.com/waymark-dht/waymark"
+	"github.com/waymark-dht/waymark/compat/provider/keystore"
+	"github.com/waymark-dht/waymark/compat/provider/stats"
+	"github.com/waymark-dht/waymark/core/params"
+)
+
+// DefaultLoggerName is the name of a logger that Waymark does not have.
+const DefaultLoggerName = "dht/provider"
+
+// ErrClosed: the provider was closed.
+var ErrClosed = errors.New("provider: closed")
+
+// KadClosestPeersRouter is what WithRouter takes: a node of package compat or a
+// client of compat/fullrt, or what has one of them in it.
+type KadClosestPeersRouter interface {
+	GetClosestPeers(ctx context.Context, key string) ([]peer.ID, error)
+}
+
+type config struct {
+	router KadClosestPeersRouter
+	keys   *keystore.ResettableKeystore
+	once   bool
+}
+
+// Option is one thing that New is told.
+type Option func(*config) error
+
+// WithRouter is the node whose schedule it is. It is required.
+func WithRouter(r KadClosestPeersRouter) Option {
+	return func(c *config) error { c.router = r; return nil }
+}
+
+// WithKeystore has a reset of a keystore become the schedule.
+func WithKeystore(k *keystore.ResettableKeystore) Option {
+	return func(c *config) error { c.keys = k; return nil }
+}
+
+// WithReprovideInterval says, if it is 0, that nothing is announced again.
+// Otherwise it is params.ProvideEvery, whatever it says.
+func WithReprovideInterval(every time.Duration) Option {
+	return func(c *config) error { c.once = every == 0; return nil }
+}
+
+func ignored() Option { return func(*config) error { return nil } }
+
+// Options without effect: the host, the store, the addresses and the numbers are
+// the node's.
+
+// WithHost has no effect.
+func WithHost(host.Host) Option { return ignored() }
+
+// WithPeerID has no effect.
+func WithPeerID(peer.ID) Option { return ignored() }
+
+// WithSelfAddrs has no effect.
+func WithSelfAddrs(func() []ma.Multiaddr) Option { return ignored() }
+
+// WithAddLocalRecord has no effect: the node stores what it announces.
+func WithAddLocalRecord(func(multihash.Multihash) error) Option { return ignored() }
+
+// WithDatastore has no effect: the schedule is in the node's store.
+func WithDatastore(ds.Batching) Option { return ignored() }
+
+// WithResumeCycle has no effect: a schedule that was kept is gone on with.
+func WithResumeCycle(bool) Option { return ignored() }
+
+// WithSkipBootstrapReprovide has no effect: what is due is announced.
+func WithSkipBootstrapReprovide(bool) Option { return ignored() }
+
+// WithReplicationFactor has no effect: it is params.K.
+func WithReplicationFactor(int) Option { return ignored() }
+
+// WithMaxReprovideDelay has no effect.
+func WithMaxReprovideDelay(time.Duration) Option { return ignored() }
+
+// WithOfflineDelay has no effect: while nobody is found, what is due waits.
+func WithOfflineDelay(time.Duration) Option { return ignored() }
+
+// WithConnectivityCheckOnlineInterval has no effect.
+func WithConnectivityCheckOnlineInterval(time.Duration) Option { return ignored() }
+
+// WithSendProviderRecordTimeout has no effect.
+func WithSendProviderRecordTimeout(time.Duration) Option { return ignored() }
+
+// WithMaxWorkers has no effect: it is params.SweepWidth.
+func WithMaxWorkers(int) Option { return ignored() }
+
+// WithDedicatedPeriodicWorkers has no effect.
+func WithDedicatedPeriodicWorkers(int) Option { return ignored() }
+
+// WithDedicatedBurstWorkers has no effect.
+func WithDedicatedBurstWorkers(int) Option { return ignored() }
+
+// WithMaxProvideConnsPerWorker has no effect.
+func WithMaxProvideConnsPerWorker(int) Option { return ignored() }
+
+// WithLoggerName has no effect: the node logs.
+func WithLoggerName(string) Option { return ignored() }
+
+// SweepingProvider is the schedule of one node.
+type SweepingProvider struct {
+	node   *waymark.DHT
+	once   bool
+	began  time.Time
+	closed atomic.Bool
+}
+
+// New takes the schedule of a node.
+func New(opts ...Option) (*SweepingProvider, error) {
+	var c config
+	for i, o := range opts {
+		if err := o(&c); err != nil {
+			return nil, fmt.Errorf("provider option %d failed: %w", i, err)
+		}
+	}
+	r, is := c.router.(interface{ Waymark() *waymark.DHT })
+	if !is {
+		return nil, fmt.Errorf("%w: provider.WithRouter takes a node of package compat, and not %T", waymark.ErrBadConfig, c.router)
+	}
+	p := &SweepingProvider{node: r.Waymark(), once: c.once, began: time.Now()}
+	if c.keys != nil && !c.once {
+		c.keys.OnReset(p.become)
+	}
+	return p, nil
+}
+
+// StartProviding announces keys, and again every params.ProvideEvery; see
+// waymark.DHT.
+func (p *SweepingProvider) StartProviding(force bool, keys ...multihash.Multihash) error {
+	switch {
+	case p.closed.Load():
+		return ErrClosed
+	case p.once:
+		return p.node.ProvideOnce(keys...)
+	}
+	return p.node.StartProviding(force, keys...)
+}
+
+// AddToSchedule is StartProviding: what was never announced is, at once.
+func (p *SweepingProvider) AddToSchedule(keys ...multihash.Multihash) error {
+	return p.StartProviding(false, keys...)
+}
+
+// ProvideOnce announces keys once; see waymark.DHT.
+func (p *SweepingProvider) ProvideOnce(keys ...multihash.Multihash) error {
+	if p.closed.Load() {
+		return ErrClosed
+	}
+	return p.node.ProvideOnce(keys...)
+}
+
+// StopProviding announces keys no more; see waymark.DHT.
+func (p *SweepingProvider) StopProviding(keys ...multihash.Multihash) error {
+	if p.closed.Load() {
+		return ErrClosed
+	}
+	return p.node.StopProviding(keys...)
+}
+
+// Clear empties the queue of what is to be announced at once.
+func (p *SweepingProvider) Clear() int {
+	if p.closed.Load() {
+		return 0
+	}
+	return p.node.Clear()
+}
+
+// RefreshSchedule tries again now whatever failed or is overdue.
+func (p *SweepingProvider) RefreshSchedule() error {
+	if p.closed.Load() {
+		return ErrClosed
+	}
+	return p.node.RefreshSchedule()
+}
+
+// Stats returns how the schedule stands, as far as Waymark knows it in these
+// words; waymark.DHT.Schedule has its own.
+func (p *SweepingProvider) Stats(ctx context.Context) (stats.Stats, error) {
+	s := p.node.Schedule()
+	out := stats.Stats{
+		Closed:       p.closed.Load(),
+		Connectivity: stats.Connectivity{Status: "offline"},
+		Queues:       stats.Queues{PendingKeyProvides: int64(s.Queued), PendingRegionReprovides: int64(s.Due)},
+		Schedule:     stats.Schedule{Keys: int64(s.Keys), Regions: int64(s.Regions), NextReprovideAt: s.Next},
+		Workers: stats.Workers{
+			Max: params.SweepWidth, Active: s.Running, ActivePeriodic: s.Running, QueuedPeriodic: s.Due,
+		},
+		Timing: stats.Timing{Uptime: time.Since(p.began), ReprovidesInterval: params.ProvideEvery},
+		Operations: stats.Operations{
+			Ongoing: stats.OngoingOperations{RegionReprovides: s.Running},
+			Past:    stats.PastOperations{KeysProvided: int64(s.Announced), KeysFailed: int64(s.Failed)},
+		},
+		Network: stats.Network{ReplicationFactor: params.K},
+	}
+	if p.node.Ready() {
+		out.Connectivity.Status = "online"
+	}
+	return out, ctx.Err()
+}
+
+// Close takes no more keys. The schedule goes on until the node closes.
+func (p *SweepingProvider) Close() error {
+	p.closed.Store(true)
+	return nil
+}
+
+// become makes the schedule that of these keys and no others.
+func (p *SweepingProvider) become(keys []multihash.Multihash) error {
+	if p.closed.Load() {
+		return ErrClosed
+	}
+	wanted := make(map[string]bool, len(keys))
+	for _, k := range keys {
+		wanted[string(k)] = true
+	}
+	var gone []multihash.Multihash
+	for k, err := range p.node.Scheduled() {
+		if err != nil {
+			return err
+		}
+		if !wanted[string(k)] {
+			gone = append(gone, k)
+		}
+	}
+	if err := p.node.StopProviding(gone...); err != nil {
+		return err
+	}
+	return p.node.StartProviding(false, keys...)
+}
