@@ -62,7 +62,7 @@ func (d *DHT) StopProviding(keys ...multihash.Multihash) error {
 	if unread != nil {
 		return unread
 	}
-	return d.schedule.save(d.schedule.ctx, params.StoreDeadline)
+	return d.schedule.save(d.schedule.ctx, params.ScheduleDeadline)
 }
 
 // Clear empties the queue of what is to be announced at once, that which an
@@ -181,7 +181,7 @@ func (s *schedule) add(keys []multihash.Multihash, event func([][]byte) republis
 	if unread != nil {
 		return unread
 	}
-	return s.save(s.ctx, params.StoreDeadline)
+	return s.save(s.ctx, params.ScheduleDeadline)
 }
 
 // fresh returns how many of some keys are not in the schedule, where that may
@@ -205,7 +205,7 @@ func (s *schedule) fresh(keys []multihash.Multihash) (fresh, room int) {
 // loop runs until stop.
 func (s *schedule) loop() {
 	defer close(s.ended)
-	s.complain("the schedule that was kept could not be read; it is tried again", s.save(s.ctx, params.StoreDeadline))
+	s.complain("the schedule that was kept could not be read; it is tried again", s.save(s.ctx, params.ScheduleDeadline))
 	timer, save := time.NewTimer(s.pause()), time.NewTicker(params.SaveEvery)
 	defer timer.Stop()
 	defer save.Stop()
@@ -217,7 +217,7 @@ func (s *schedule) loop() {
 		case <-s.stirred:
 			s.step(republish.Refresh{})
 		case <-save.C:
-			s.complain("the schedule could not be kept", s.save(s.ctx, params.StoreDeadline))
+			s.complain("the schedule could not be kept", s.save(s.ctx, params.ScheduleDeadline))
 		case <-s.quit:
 			<-s.over
 			s.complain("the schedule could not be kept", s.save(context.Background(), params.CloseDeadline/4))
@@ -254,7 +254,7 @@ func (s *schedule) read() error {
 	if s.whole.Load() {
 		return nil
 	}
-	return s.exclusive(s.ctx, params.StoreDeadline, s.recall)
+	return s.exclusive(s.ctx, params.ScheduleDeadline, s.recall)
 }
 
 // save keeps what has changed, and before that reads what an earlier node has

@@ -90,7 +90,7 @@ func TestWhatIsStartedIsAnnouncedAtOnceAndInEachCycle(t *testing.T) {
 		if n, batches := swept(facts); n != len(keys) || batches != 5 {
 			t.Errorf("%d keys were swept, in %d batches", n, batches)
 		}
-		if got := d.Schedule(); got.Keys != len(keys) || got.Queued != 0 || got.Next.Before(time.Now()) {
+		if got := d.Schedule(); got.Keys != len(keys) || got.Queued != 0 || got.Next.Before(time.Now()) || got.Announced != len(keys) || got.Failed != 0 {
 			t.Errorf("%+v", got)
 		}
 		again := time.Now()
@@ -102,7 +102,7 @@ func TestWhatIsStartedIsAnnouncedAtOnceAndInEachCycle(t *testing.T) {
 		if n := s.holding(t, keys[0], d.PeerID(), late); n != 0 {
 			t.Errorf("what was stopped was announced to %d", n)
 		}
-		if got := d.Schedule(); got != (waymark.Schedule{}) {
+		if got := d.Schedule(); got.Keys+got.Queued+got.Regions+got.Due+got.Running != 0 || got.Announced != 2*len(keys) || got.Last != nil {
 			t.Errorf("%+v", got)
 		}
 		if d.Overdue() != 0 {
@@ -222,7 +222,7 @@ func TestWhoIsAloneProvidesWhenThereIsSomebody(t *testing.T) {
 		keys := contents(0, 5)
 		w.Check(d.StartProviding(false, keys...))
 		testkit.Pass(2 * time.Hour)
-		if got := d.Schedule(); got.Queued != 5 || got.Running != 0 {
+		if got := d.Schedule(); got.Queued != 5 || got.Running != 0 || got.Announced != 0 || !errors.Is(got.Last, waymark.ErrNoPeers) {
 			t.Errorf("%+v", got)
 		}
 		found, err := d.FindProviders(t.Context(), contentID("content 0"))
@@ -292,6 +292,65 @@ func (f *fickle) moody() error {
 		return errors.New("the disk is on fire")
 	}
 	return nil
+}
+
+// sluggish is a store on a disk that takes its time for each write, and is well.
+type sluggish struct{ store.Store }
+
+func (s sluggish) PutBlob(ctx context.Context, name string, data []byte) error {
+	testkit.Pass(40 * time.Millisecond)
+	return s.Store.PutBlob(ctx, name, data)
+}
+
+// A call with many keys writes every part of the schedule, which is many writes:
+// a slow disk is no reason to say that they are not kept.
+func TestASlowDiskKeepsManyKeysAllTheSame(t *testing.T) {
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		d := w.Node(waymark.Config{Store: sluggish{memory.New(memory.Config{})}})
+		testkit.Pass(time.Second)
+		began := time.Now()
+		w.Check(d.StartProviding(false, contents(0, 4000)...))
+		if took := time.Since(began); took < 2*params.StoreDeadline || took > params.ScheduleDeadline {
+			t.Errorf("it took %v, so that this test shows nothing", took)
+		}
+	})
+}
+
+func TestScheduledListsWhatIsProvidedAgain(t *testing.T) {
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		kept := memory.New(memory.Config{})
+		first := w.Node(waymark.Config{Store: kept})
+		w.Check(first.StartProviding(false, contents(0, 300)...))
+		w.Check(first.ProvideOnce(contents(300, 310)...))
+		w.Check(first.StopProviding(contents(0, 10)...))
+		w.Check(first.Close())
+		second := w.Node(waymark.Config{Store: kept})
+		seen := make(map[string]bool)
+		for k, err := range second.Scheduled() {
+			w.Check(err)
+			seen[string(k)] = true
+		}
+		for i, k := range contents(0, 310) {
+			if want := i >= 10 && i < 300; seen[string(k)] != want {
+				t.Errorf("key %d is listed: %v", i, !want)
+			}
+		}
+		for range second.Scheduled() {
+			break // who has seen enough leaves
+		}
+		broken := &fickle{Store: memory.New(memory.Config{})}
+		broken.broken.Store(true)
+		none := 0
+		for k, err := range w.Node(waymark.Config{Store: broken}).Scheduled() {
+			none++
+			if k != nil || err == nil {
+				t.Errorf("of a store that fails: %v, %v", k, err)
+			}
+		}
+		if none != 1 {
+			t.Errorf("a store that fails was told of %d times", none)
+		}
+	})
 }
 
 // A store that cannot be read at first loses nothing: what was not read is not

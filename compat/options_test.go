@@ -468,6 +468,52 @@ func TestTheConstructorsOfOldStillWork(t *testing.T) {
 	})
 }
 
+// TestTheTableSaysWhoAnsweredWhen, with the names of go-libp2p-kbucket.
+func TestTheTableSaysWhoAnsweredWhen(t *testing.T) {
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		first := node(w, w.Host())
+		d := node(w, w.Host(), BootstrapPeers(infoOf(first)))
+		ready(w, d)
+		list := d.RoutingTable().GetPeerInfos()
+		if len(list) != 1 || list[0].Id != first.PeerID() || time.Since(list[0].LastUsefulAt) > time.Minute ||
+			list[0].LastUsefulAt != list[0].LastSuccessfulOutboundQueryAt {
+			t.Errorf("%+v", list)
+		}
+		if dates := d.RoutingTable().GetTrackedCplsForRefresh(); len(dates) != 0 {
+			t.Errorf("it knows when buckets were refreshed: %v", dates)
+		}
+		if d.Waymark() != d.DHT {
+			t.Error("there is another node in it")
+		}
+	})
+}
+
+// TestATableMayTakeAnyNumberOfOneIPGroup or few, as the option has it.
+func TestATableMayTakeAnyNumberOfOneIPGroup(t *testing.T) {
+	for name, c := range map[string]struct {
+		opts  []Option
+		limit bool
+	}{
+		"the public network":            {nil, true},
+		"the public network, unlimited": {[]Option{RoutingTablePeerDiversityFilter(nil)}, false},
+		"one's own":                     {[]Option{private}, false},
+		"one's own, limited":            {[]Option{private, RoutingTablePeerDiversityFilter(NewRTPeerDiversityFilter(nil, 2, 3))}, true},
+	} {
+		testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+			h := w.Host()
+			cfg := defaults(h)
+			for _, o := range c.opts {
+				w.Check(o(&cfg))
+			}
+			got, err := (&IpfsDHT{cfg: cfg}).translated(t.Context(), h)
+			w.Check(err)
+			if got.OneSite == c.limit {
+				t.Errorf("%s is limited: %v", name, !got.OneSite)
+			}
+		})
+	}
+}
+
 func TestTheSeedsOfThePublicNetworkArePeers(t *testing.T) {
 	infos := GetDefaultBootstrapPeerAddrInfos()
 	if len(infos) != len(DefaultBootstrapPeers) || len(infos) == 0 {

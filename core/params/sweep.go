@@ -22,6 +22,10 @@ const (
 	// ScheduleShardBits: a schedule is kept in so many blobs (256), of which
 	// only those that changed are written. Of a million keys each has 160 KB.
 	ScheduleShardBits = 8
+	// ScheduleDeadline is how long it may take to read or write all of them: a
+	// disk that is slow takes some tens of milliseconds for each. One that blocks
+	// is noticed at the first, after StoreDeadline.
+	ScheduleDeadline = OpDeadline
 	// SweepSpan is how many bits a region's prefix is shorter than what a
 	// target shares with the last of its k closest, so that a region has some
 	// 80 to 160 peers: eight lookups, of which none is made twice, and with

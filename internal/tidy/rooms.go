@@ -72,6 +72,9 @@ var Rooms = []Room{
 	{Path: "compat", Uses: []string{".", "core/*", "store/datastore", "validate/ipns"}, Others: slices.Concat(libp2p, []string{
 		"github.com/libp2p/go-libp2p-record", "github.com/ipfs/go-datastore",
 	})},
+	{Path: "compat/*", Uses: []string{".", "compat", "compat/*", "core/*", "dual", "fulltable"}, Others: slices.Concat(libp2p, []string{
+		"github.com/ipfs/go-datastore",
+	})},
 	{Path: "dual", Uses: []string{".", "core/engine", "core/params"}, Others: libp2p},
 	{Path: "crawl", Uses: []string{"core/*"}},
 	{Path: "fulltable", Uses: []string{".", "core/*", "crawl"}, Others: libp2p},
