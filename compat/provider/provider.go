@@ -75,8 +75,12 @@ func WithPeerID(peer.ID) Option { return ignored() }
 // WithSelfAddrs has no effect.
 func WithSelfAddrs(func() []ma.Multiaddr) Option { return ignored() }
 
-// WithAddLocalRecord has no effect: the node stores what it announces.
-func WithAddLocalRecord(func(multihash.Multihash) error) Option { return ignored() }
+// WithAddLocalRecord has no effect: the node stores what it announces. It takes
+// a function of a multihash, as the incumbent did up to v0.42.1, or one of a
+// context and a multihash.
+func WithAddLocalRecord[F func(multihash.Multihash) error | func(context.Context, multihash.Multihash) error](F) Option {
+	return ignored()
+}
 
 // WithDatastore has no effect: the schedule is in the node's store.
 func WithDatastore(ds.Batching) Option { return ignored() }

@@ -58,7 +58,9 @@ func hash(text string) multihash.Multihash { return testkit.CID(text).Hash() }
 func TestWhatIsStartedIsAnnouncedAndAgain(t *testing.T) {
 	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
 		d, servers := node(w)
-		p := take(w, provider.WithRouter(d), provider.WithReprovideInterval(22*time.Hour), provider.WithMaxWorkers(1))
+		p := take(w, provider.WithRouter(d), provider.WithReprovideInterval(22*time.Hour), provider.WithMaxWorkers(1),
+			provider.WithAddLocalRecord(func(multihash.Multihash) error { return nil }),
+			provider.WithAddLocalRecord(func(context.Context, multihash.Multihash) error { return nil }))
 		w.Check(p.StartProviding(false, hash("a"), hash("b")))
 		w.Check(p.ProvideOnce(hash("once")))
 		w.Check(p.AddToSchedule(hash("c")))
