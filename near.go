@@ -44,17 +44,10 @@ func (d *DHT) AnnounceTo(ctx context.Context, keys []multihash.Multihash, peers 
 	if len(keys) == 0 || len(keys) > params.FullBatch || len(peers) == 0 {
 		return Stored{}, badConfig("%d keys to %d peers; from 1 to %d keys are possible, to at least one peer", len(keys), len(peers), params.FullBatch)
 	}
-	what := engine.StartProvide{Paths: d.cfg.Paths}
-	for i, k := range keys {
-		switch {
-		case len(k) == 0 || len(k) > params.MaxProviderKey:
-			return Stored{}, badConfig("a key of %d bytes; a multihash has 1 to %d", len(k), params.MaxProviderKey)
-		case i == 0:
-			what.Key = k
-		default:
-			what.More = append(what.More, k)
-		}
+	if err := checkKeys(keys); err != nil {
+		return Stored{}, err
 	}
+	what := engine.StartProvide{Paths: d.cfg.Paths, Key: keys[0], More: bytesOf(keys[1:])}
 	for _, p := range peers {
 		if err := named(p.ID); err != nil {
 			return Stored{}, err
@@ -65,6 +58,17 @@ func (d *DHT) AnnounceTo(ctx context.Context, keys []multihash.Multihash, peers 
 		what.Op, what.Deadline = op, deadline
 		return what
 	})
+}
+
+// Spread reports whether some peers live in so many IP groups, at least
+// params.EarlyGroups, that who controls a few of them is not all of them. In a
+// network that lives in few IP networks (Config.OneSite) any peers are.
+func (d *DHT) Spread(peers []peer.AddrInfo) bool {
+	list := make([]*contact.Info, len(peers))
+	for i, p := range peers {
+		list[i] = contactOf(p)
+	}
+	return d.cfg.OneSite || contact.Places(list, d.cfg.AllowLoopback) >= params.EarlyGroups
 }
 
 // Surveyed is what one peer answered to one request of a survey.

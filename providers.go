@@ -50,10 +50,36 @@ func (d *DHT) announce(ctx context.Context, key []byte, enough int) (Stored, err
 	})
 }
 
+// ProvideLocal stores that this node provides some keys, and tells nobody: many at
+// the price of one wait for the store's disk. After an error any number of them
+// may be stored.
+func (d *DHT) ProvideLocal(ctx context.Context, keys []multihash.Multihash) error {
+	if err := checkKeys(keys); err != nil {
+		return err
+	}
+	for some := range slices.Chunk(keys, params.ScheduleChunk) {
+		if err := d.shelf.addAll(ctx, bytesOf(some), d.self.Load()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkKeys says what is wrong with the first of some keys that no provider
+// record can be for.
+func checkKeys(keys []multihash.Multihash) error {
+	for _, k := range keys {
+		if len(k) == 0 || len(k) > params.MaxProviderKey {
+			return badConfig("a key of %d bytes; a multihash has 1 to %d", len(k), params.MaxProviderKey)
+		}
+	}
+	return nil
+}
+
 // provideHere stores that this node provides a key.
 func (d *DHT) provideHere(ctx context.Context, key []byte) error {
-	if len(key) == 0 || len(key) > params.MaxProviderKey {
-		return badConfig("a key of %d bytes; a multihash has 1 to %d", len(key), params.MaxProviderKey)
+	if err := checkKeys([]multihash.Multihash{key}); err != nil {
+		return err
 	}
 	return d.shelf.add(ctx, key, d.self.Load())
 }
@@ -62,14 +88,18 @@ func (d *DHT) provideHere(ctx context.Context, key []byte) error {
 // with the caller, and otherwise with how many keys nobody took: too few of the
 // closest, if they are so many that it goes by regions of the key space, which
 // costs as many lookups as there are regions (KAD-17). See StartProviding for
-// keys that are to be announced again and again.
+// keys that are to be announced again and again. A key that comes twice counts
+// once.
 func (d *DHT) ProvideMany(ctx context.Context, keys []multihash.Multihash) error {
 	select {
 	case <-d.stopped:
 		return ErrClosed
 	default:
 	}
-	if d.sweeps(len(keys)) {
+	if err := checkKeys(keys); err != nil {
+		return err
+	}
+	if keys = distinct(keys); d.sweeps(len(keys)) {
 		return d.provideSwept(ctx, keys)
 	}
 	return d.provideEach(ctx, keys)
@@ -87,17 +117,10 @@ func (d *DHT) sweeps(keys int) bool {
 func (d *DHT) provideSwept(ctx context.Context, keys []multihash.Multihash) error {
 	failed, last := 0, error(nil)
 	for part := range slices.Chunk(keys, params.ScheduleKeys) {
-		list := distinct(part)
-		for _, k := range list {
-			if len(k) == 0 || len(k) > params.MaxProviderKey {
-				return badConfig("a key of %d bytes; a multihash has 1 to %d", len(k), params.MaxProviderKey)
-			}
+		if err := d.ProvideLocal(ctx, part); err != nil {
+			return err
 		}
-		for some := range slices.Chunk(list, params.ScheduleChunk) {
-			if err := d.shelf.addAll(ctx, some, d.self.Load()); err != nil {
-				return err
-			}
-		}
+		list := bytesOf(part)
 		provided, err := d.sweepMany(ctx, list)
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -116,9 +139,9 @@ func (d *DHT) provideSwept(ctx context.Context, keys []multihash.Multihash) erro
 }
 
 // distinct returns keys in their order, each once.
-func distinct(keys []multihash.Multihash) [][]byte {
+func distinct(keys []multihash.Multihash) []multihash.Multihash {
 	seen := make(map[string]bool, len(keys))
-	list := make([][]byte, 0, len(keys))
+	list := make([]multihash.Multihash, 0, len(keys))
 	for _, k := range keys {
 		if !seen[string(k)] {
 			seen[string(k)] = true

@@ -159,10 +159,8 @@ func newSchedule(d *DHT, lasting bool) *schedule {
 // add puts keys into the schedule: what this node provides it stores itself,
 // and the schedule is kept before the caller is told that all is well.
 func (s *schedule) add(keys []multihash.Multihash, event func([][]byte) republish.Event) error {
-	for _, k := range keys {
-		if len(k) == 0 || len(k) > params.MaxProviderKey {
-			return badConfig("a key of %d bytes; a multihash has 1 to %d", len(k), params.MaxProviderKey)
-		}
+	if err := checkKeys(keys); err != nil {
+		return err
 	}
 	unread := s.read()
 	if fresh, room := s.fresh(keys); fresh > room {

@@ -14,6 +14,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/peer"
+
 	"github.com/waymark-dht/waymark"
 	"github.com/waymark-dht/waymark/core/contact"
 	"github.com/waymark-dht/waymark/core/engine"
@@ -60,6 +62,8 @@ type Client struct {
 	now  chan struct{} // has room for one: crawl now
 	done sync.WaitGroup
 
+	spread func([]peer.AddrInfo) bool // DHT.Spread, but for tests
+
 	ended <-chan struct{} // closed when the client is
 	table atomic.Pointer[table]
 
@@ -78,7 +82,7 @@ func New(d *waymark.DHT, cfg Config) *Client {
 	if cfg.Notice == nil {
 		cfg.Notice = func(Status) {}
 	}
-	c := &Client{dht: d, cfg: cfg, now: make(chan struct{}, 1), changed: make(chan struct{})}
+	c := &Client{dht: d, cfg: cfg, spread: d.Spread, now: make(chan struct{}, 1), changed: make(chan struct{})}
 	c.table.Store(newTable(nil))
 	ctx, stop := context.WithCancel(context.Background())
 	c.stop, c.ended = stop, ctx.Done()

@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/ipfs/go-cid"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/multiformats/go-multihash"
 
@@ -24,7 +23,8 @@ type Announced struct {
 	Stored   int // of them: that somebody took
 	Copies   int // records that were taken, in all
 	Requests int // exchanges with peers; one carries many keys
-	FellBack int // keys that were announced one by one, as too few had taken them
+	FellBack int // keys that were announced one by one, as too few had taken them, or of too few IP groups
+	Besieged int // keys whose closest are nearer than chance explains: their whole region was told
 	Elapsed  time.Duration
 	Bound    time.Duration // what Elapsed could have been at most
 }
@@ -84,26 +84,40 @@ func distinct(keys []multihash.Multihash) []multihash.Multihash {
 
 // announceChunk announces as many keys as are sorted by peer at a time.
 func (c *Client) announceChunk(ctx context.Context, keys []multihash.Multihash, a *Announced) error {
-	for _, k := range keys {
-		if err := c.dht.Provide(ctx, cid.NewCidV1(cid.Raw, k), false); err != nil { // ours first
-			return err
-		}
+	if err := c.dht.ProvideLocal(ctx, keys); err != nil { // ours first
+		return err
 	}
-	took, wanted := make([]int, len(keys)), 0
+	took, wanted := make([]taken, len(keys)), make([]int, len(keys))
 	if c.Ready() {
-		batches, each := c.batches(keys)
+		batches, each, besieged := c.batches(keys)
 		wanted = each
+		a.Besieged += besieged
 		c.oneHop.Add(uint64(len(keys)))
 		c.deliver(ctx, keys, batches, took, a)
 	}
-	c.top(ctx, keys, took, wanted/2, a)
-	for _, n := range took {
-		a.Copies += n
-		if n > 0 {
+	c.top(ctx, keys, took, wanted, a)
+	for _, t := range took {
+		a.Copies += t.n
+		if t.n > 0 {
 			a.Stored++
 		}
 	}
 	return ctx.Err()
+}
+
+// taken is by how many peers a key was taken, and who they are until they live in
+// so many IP groups that they are not one.
+type taken struct {
+	n      int
+	first  []peer.AddrInfo
+	spread bool
+}
+
+func (t *taken) add(p peer.AddrInfo, spread func([]peer.AddrInfo) bool) {
+	if t.n++; !t.spread {
+		t.first = append(t.first, p)
+		t.spread = spread(t.first)
+	}
 }
 
 // batch is the keys that one peer is told of at once, by number.
@@ -114,14 +128,14 @@ type batch struct {
 
 // batches turns keys with their closest peers into peers with their keys, and
 // says how many peers each key has.
-func (c *Client) batches(keys []multihash.Multihash) (all []batch, each int) {
+func (c *Client) batches(keys []multihash.Multihash) (all []batch, each []int, besieged int) {
 	open := make(map[uint32]int) // the last batch of each peer
 	infos := make(map[uint32]peer.AddrInfo)
 	points := make([]key.Key, len(keys))
 	for i, k := range keys {
 		points[i] = key.Of(k)
 	}
-	each = c.table.Load().share(points, params.K, func(number int, to uint32) {
+	each, besieged = c.table.Load().share(points, func(number int, to uint32) {
 		i, is := open[to]
 		if !is || len(all[i].keys) >= params.FullBatch {
 			i = len(all)
@@ -130,12 +144,12 @@ func (c *Client) batches(keys []multihash.Multihash) (all []batch, each int) {
 		}
 		all[i].keys = append(all[i].keys, number)
 	}, func(to uint32, info *contact.Info) { infos[to] = waymark.InfoOf(info) })
-	return all, each
+	return all, each, besieged
 }
 
 // deliver tells every peer of its keys, so many peers at a time, and counts who
 // took what.
-func (c *Client) deliver(ctx context.Context, keys []multihash.Multihash, batches []batch, took []int, a *Announced) {
+func (c *Client) deliver(ctx context.Context, keys []multihash.Multihash, batches []batch, took []taken, a *Announced) {
 	var mu sync.Mutex
 	atOnce(ctx, params.FullWidth, len(batches), func(i int) {
 		b := batches[i]
@@ -150,16 +164,19 @@ func (c *Client) deliver(ctx context.Context, keys []multihash.Multihash, batche
 		defer mu.Unlock()
 		a.Requests += s.Stats.Requests
 		for _, k := range b.keys {
-			took[k] += len(s.Peers)
+			for _, p := range s.Peers {
+				took[k].add(p, c.spread)
+			}
 		}
 	})
 }
 
-// top announces one by one the keys that no more than enough peers have taken.
-func (c *Client) top(ctx context.Context, keys []multihash.Multihash, took []int, enough int, a *Announced) {
+// top announces one by one the keys that no more than half of their peers have
+// taken, or peers of too few IP groups.
+func (c *Client) top(ctx context.Context, keys []multihash.Multihash, took []taken, wanted []int, a *Announced) {
 	var few []int
-	for k, n := range took {
-		if n <= enough {
+	for k, t := range took {
+		if t.n <= wanted[k]/2 || !t.spread {
 			few = append(few, k)
 		}
 	}
@@ -170,7 +187,7 @@ func (c *Client) top(ctx context.Context, keys []multihash.Multihash, took []int
 		mu.Lock()
 		defer mu.Unlock()
 		a.Requests += s.Stats.Requests
-		took[few[i]] = max(took[few[i]], len(s.Peers))
+		took[few[i]].n = max(took[few[i]].n, len(s.Peers))
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/waymark-dht/waymark/core/contact"
 	"github.com/waymark-dht/waymark/core/key"
 	"github.com/waymark-dht/waymark/core/params"
+	"github.com/waymark-dht/waymark/core/siege"
 )
 
 // table is everybody who is known to serve, without a pointer: a row of sixteen
@@ -120,15 +121,53 @@ func (t *table) nearest(target key.Key, n int) []*contact.Info {
 	return near
 }
 
-// share tells for each of many keys, by number, which peers are nearest to it;
-// a peer is read once. It returns how many peers each key has.
-func (t *table) share(keys []key.Key, n int, give func(number int, to uint32), read func(to uint32, info *contact.Info)) (each int) {
+// region returns the peers around a besieged key: the nearest of those that have
+// not failed, within the distance in which a record goes to all of them; nobody
+// if chance explains how near those are who are nearest. KAD-13.7.
+func (t *table) region(target key.Key) []*contact.Info {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	var near []*contact.Info
+	for _, r := range t.besieged(target) {
+		info, _ := t.read(r.at)
+		near = append(near, info)
+	}
+	return near
+}
+
+// besieged is region, as rows. How many peers there are the table knows.
+func (t *table) besieged(target key.Key) []row {
+	network := siege.Network{Peers: float64(len(t.rows) - t.bad)}
+	distances := func(rows []row) []siege.Distance {
+		far := make([]siege.Distance, len(rows))
+		for i, r := range rows {
+			far[i] = r.head ^ target[0]
+		}
+		return far
+	}
+	if !network.Crowded(distances(t.closest(target, params.K, false))) {
+		return nil
+	}
+	wide := t.closest(target, params.MaxWanted, false)
+	return wide[:network.Region(distances(wide))]
+}
+
+// share tells for each of many keys, by number, which peers its record goes to:
+// the nearest, or the region around it; a peer is read once. It returns how many
+// peers each key has, and how many keys are besieged.
+func (t *table) share(keys []key.Key, give func(number int, to uint32), read func(to uint32, info *contact.Info)) (each []int, besieged int) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	seen := make(map[uint32]bool)
+	each = make([]int, len(keys))
 	for number, k := range keys {
-		near := t.pick(k, n)
-		each = len(near)
+		near := t.besieged(k)
+		if near != nil {
+			besieged++
+		} else {
+			near = t.pick(k, params.K)
+		}
+		each[number] = len(near)
 		for _, r := range near {
 			if !seen[r.at] {
 				seen[r.at] = true
@@ -138,7 +177,7 @@ func (t *table) share(keys []key.Key, n int, give func(number int, to uint32), r
 			give(number, r.at)
 		}
 	}
-	return each
+	return each, besieged
 }
 
 // pick is nearest, as rows.
@@ -214,6 +253,14 @@ func (t *table) lookUp(id contact.ID) *contact.Info {
 		return info
 	}
 	return nil
+}
+
+// failing reports whether a peer has failed since it last answered.
+func (t *table) failing(id contact.ID) bool {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	at, ok := t.find(id, key.OfString(string(id)))
+	return ok && t.rows[at].bad
 }
 
 // answered notes that a peer answered: it is in the table, if there is room.

@@ -168,7 +168,7 @@ func BenchmarkShare(b *testing.B) {
 		targets[i] = key.OfString(fmt.Sprint(i))
 	}
 	for b.Loop() {
-		tab.share(targets, params.K, func(int, uint32) {}, func(uint32, *contact.Info) {})
+		tab.share(targets, func(int, uint32) {}, func(uint32, *contact.Info) {})
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1024, "ns/key")
 }

@@ -3,6 +3,7 @@ package fulltable
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/ipfs/go-cid"
@@ -114,10 +115,12 @@ func (c *Client) Everybody() []peer.AddrInfo {
 }
 
 // FindPeer returns the addresses of a peer: those that it is connected by, that
-// the table has, or what the network says.
+// the table has, or what the network says. Where a peer has failed since it last
+// answered, the table's word is worth nothing, and the network is asked.
 func (c *Client) FindPeer(ctx context.Context, id peer.ID) (peer.AddrInfo, error) {
 	known, is := c.Known(id)
-	if is && c.Ready() && len(c.dht.Host().Network().ConnsToPeer(id)) == 0 {
+	failing := c.table.Load().failing(contact.ID(id))
+	if is && !failing && c.Ready() && len(c.dht.Host().Network().ConnsToPeer(id)) == 0 {
 		c.oneHop.Add(1)
 		return known, nil
 	}
@@ -212,12 +215,18 @@ func (c *Client) announce(ctx context.Context, k multihash.Multihash) (waymark.S
 }
 
 // place puts a record on the closest peers. Send sends it to some, or to those
-// that an ordinary lookup finds.
+// that an ordinary lookup finds. One hop is enough if more than half of those whom
+// the record is for have taken it, in so many IP groups that they are not one.
 func (c *Client) place(ctx context.Context, preimage []byte, send func(context.Context, []peer.AddrInfo) (waymark.Stored, error)) (waymark.Stored, error) {
 	began := time.Now()
-	near := infosOf(c.nearest(preimage, params.FullSpares))
-	total, err := inRounds(ctx, near, send)
-	if enough := min(params.K, len(near)) / 2; len(total.Peers) <= enough && !ours(ctx, err) {
+	near, besieged := c.takers(preimage)
+	want := min(params.K, len(near))
+	if besieged {
+		want = len(near)
+	}
+	total, err := inRounds(ctx, near, want, send)
+	total.Eclipse = besieged
+	if !(len(total.Peers) > want/2 && c.spread(total.Peers)) && !ours(ctx, err) {
 		if len(near) > 0 {
 			c.fellBack.Add(1)
 		}
@@ -232,13 +241,27 @@ func (c *Client) place(ctx context.Context, preimage []byte, send func(context.C
 	return total, err
 }
 
-// inRounds sends a record to the first K of some peers, and in the place of each
-// that does not take it to the next. It leaves time for an ordinary lookup.
-func inRounds(ctx context.Context, near []peer.AddrInfo, send func(context.Context, []peer.AddrInfo) (waymark.Stored, error)) (total waymark.Stored, err error) {
+// takers are the peers that a record is sent to in one hop, nearest first: the
+// nearest and those that may have to take the place of them, or all in the region
+// around a key that is besieged. Nobody while the table is not ready.
+func (c *Client) takers(preimage []byte) (near []peer.AddrInfo, besieged bool) {
+	list := c.nearest(preimage, params.FullSpares)
+	if len(list) > 0 {
+		if region := c.table.Load().region(key.Of(preimage)); region != nil {
+			return infosOf(region), true
+		}
+	}
+	return infosOf(list), false
+}
+
+// inRounds sends a record to the first of some peers, as many as are wanted, and
+// in the place of each that does not take it to the next. It leaves time for an
+// ordinary lookup.
+func inRounds(ctx context.Context, near []peer.AddrInfo, want int, send func(context.Context, []peer.AddrInfo) (waymark.Stored, error)) (total waymark.Stored, err error) {
 	hop, cancel := context.WithTimeout(ctx, params.FullHop)
 	defer cancel()
 	for range params.FullRounds {
-		next := near[:min(len(near), params.K-len(total.Peers))]
+		next := near[:min(len(near), want-len(total.Peers))]
 		near = near[len(next):]
 		if len(next) == 0 || hop.Err() != nil {
 			return total, nil
@@ -272,19 +295,20 @@ func ours(ctx context.Context, err error) bool {
 func sum(a, b waymark.Stored) waymark.Stored {
 	seen := make(map[peer.ID]bool)
 	var s waymark.Stored
-	for _, p := range append(a.Peers, b.Peers...) {
+	for _, p := range slices.Concat(a.Peers, b.Peers) {
 		if !seen[p.ID] {
 			seen[p.ID] = true
 			s.Peers = append(s.Peers, p)
 		}
 	}
-	for _, r := range append(a.Refused, b.Refused...) {
+	for _, r := range slices.Concat(a.Refused, b.Refused) {
 		if !seen[r.Peer] {
 			seen[r.Peer] = true
 			s.Refused = append(s.Refused, r)
 		}
 	}
 	s.Outcome, s.Stats = b.Outcome, a.Stats
+	s.Eclipse, s.Pending = a.Eclipse || b.Eclipse, a.Pending+b.Pending
 	s.Stats.Requests += b.Stats.Requests
 	s.Stats.Successes += b.Stats.Successes
 	s.Stats.Depth = max(a.Stats.Depth, b.Stats.Depth)

@@ -1,6 +1,9 @@
 package contact
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"slices"
+)
 
 // Group is an IP neighbourhood, the unit in which diversity is counted: an
 // IPv4 /16 or an IPv6 /32. Zero means that the address names no IP.
@@ -71,4 +74,20 @@ func (i *Info) Group() Group {
 		}
 	}
 	return 0
+}
+
+// Places returns in how many IP neighbourhoods some contacts live. If loopback is
+// apart, each that lives there counts as a neighbourhood of its own.
+func Places(contacts []*Info, loopbackApart bool) (n int) {
+	var seen []Group
+	for _, c := range contacts {
+		switch g := c.Group(); {
+		case loopbackApart && len(c.Addrs) > 0 && c.Addrs[0].Loopback():
+			n++
+		case !slices.Contains(seen, g):
+			seen = append(seen, g)
+			n++
+		}
+	}
+	return n
 }

@@ -1,8 +1,6 @@
 package engine
 
 import (
-	"slices"
-
 	"github.com/waymark-dht/waymark/core/contact"
 	"github.com/waymark-dht/waymark/core/key"
 	"github.com/waymark-dht/waymark/core/lookup"
@@ -93,15 +91,5 @@ func (e *Engine) early(s *storing) bool {
 	if e.cfg.Table.NoDiversity {
 		return true
 	}
-	var groups []contact.Group
-	alone := 0 // loopback, where that is exempt: as many places as peers
-	for _, c := range s.stored {
-		switch g := c.Group(); {
-		case e.cfg.Table.ExemptLoopback && len(c.Addrs) > 0 && c.Addrs[0].Loopback():
-			alone++
-		case !slices.Contains(groups, g):
-			groups = append(groups, g)
-		}
-	}
-	return len(groups)+alone >= min(s.enough, params.EarlyGroups)
+	return contact.Places(s.stored, e.cfg.Table.ExemptLoopback) >= min(s.enough, params.EarlyGroups)
 }

@@ -87,7 +87,7 @@ func (e *Engine) beginWalk(o *op) {
 		near = nil // the walk to ourselves has asked whom we know: in our outage, once a try is enough. KAD-5.7
 	}
 	if len(o.near) > 0 {
-		cfg, near = oneHop(cfg), e.handles(o.near[:min(len(o.near), params.MaxNear)])
+		cfg, near = oneHop(cfg, o.kind), e.handles(o.near[:min(len(o.near), params.MaxNear)])
 		seeds = len(near)
 	}
 	cfg.Paths = max(1, min(cfg.Paths, len(near))) // a path without a seed would only waste its share of P
@@ -108,9 +108,13 @@ func (e *Engine) beginWalk(o *op) {
 }
 
 // oneHop is the configuration of a walk that asks who it was told to begin with,
-// and nobody whom they name. KAD-16.8.
-func oneHop(cfg lookup.Config) lookup.Config {
+// and nobody whom they name; but whom it looks for it has to ask, if they name
+// that, for it is found when it answers. KAD-16.8.
+func oneHop(cfg lookup.Config, kind Kind) lookup.Config {
 	cfg.Paths, cfg.MaxDepth, cfg.ProbeRounds = 1, 1, 0
+	if kind == KindFindPeer {
+		cfg.MaxDepth = 2
+	}
 	return cfg
 }
 

@@ -271,7 +271,7 @@ var records = []mutant{
 	one("a crowd around a key is never noticed", "siege/siege.go",
 		"params.CrowdSigmas*sigma) {\n\t\t\treturn true\n", "params.CrowdSigmas*sigma) {\n\t\t\treturn false\n"),
 	one("one group is enough for an early end", "engine/eclipse.go",
-		"return len(groups)+alone >= min(s.enough, params.EarlyGroups)", "return true"),
+		"return contact.Places(s.stored, e.cfg.Table.ExemptLoopback) >= min(s.enough, params.EarlyGroups)", "return true"),
 	one("whoever stores a value stores it again", "engine/replicate.go",
 		"e.self.Key) < 0 {\n\t\treturn nil\n", "e.self.Key) < 0 {\n\t\treturn near\n"),
 }
