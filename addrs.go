@@ -67,6 +67,13 @@ type policy struct {
 	own      func(ma.Multiaddr) bool // Config.Addrs
 }
 
+// Accepts reports whether a node with this Config believes an address enough to
+// dial it, keep it and pass it on: for whoever hands a node addresses from
+// elsewhere, such as a store.
+func (c Config) Accepts(a ma.Multiaddr) bool {
+	return policy{c.AllowLoopback, c.OneSite, c.Addrs}.accepts(contact.Addr(a.Bytes()))
+}
+
 // accepts reports whether one address may be kept: an IP without relay, and
 // one of those that the network lives on: public ones, if its owner says
 // nothing else. Names are never taken from others: they would make this node

@@ -162,17 +162,18 @@ func (d *IpfsDHT) open(ctx context.Context, h host.Host, w *waymark.Config) erro
 		return nil
 	}
 	values, providers = c.under(values), c.under(providers)
-	var names []string
+	names := []string{"pk"} // which every node has rules for
 	for ns := range w.Validators {
-		if ns != "" {
+		if ns != "" && ns != "pk" {
 			names = append(names, ns)
 		}
 	}
+	accepts := w.Accepts // the peerstore has those of all networks that the host is on, and nobody else's business
 	s, err := datastore.Open(ctx, joined(values, providers), datastore.Config{
 		Namespaces: names,
 		Addrs: func(id contact.ID) (addrs []contact.Addr) {
 			for _, a := range h.Peerstore().Addrs(peer.ID(id)) {
-				if c.addrs(a) { // the peerstore has those of all networks that the host is on
+				if accepts(a) {
 					addrs = append(addrs, contact.Addr(a.Bytes()))
 				}
 			}

@@ -13,6 +13,7 @@ import (
 	"github.com/ipfs/go-datastore/query"
 	dssync "github.com/ipfs/go-datastore/sync"
 	record "github.com/libp2p/go-libp2p-record"
+	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/event"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
@@ -235,6 +236,40 @@ func TestValuesAndProvidersInAnOwnDatastore(t *testing.T) {
 		again := node(w, w.Host(), Datastore(one)) // it takes up where the first left
 		if v, err := again.GetValue(t.Context(), "/v/a", routing.Offline); err != nil || string(v) != "x" {
 			t.Errorf("after a restart: %q, %v", v, err)
+		}
+	})
+}
+
+// A provider that an earlier node has stored is told of with those addresses of
+// the peerstore's alone that the network may know; and what was stored under the
+// namespace that every node has is read again too.
+func TestARestartTellsNobodyWhatThePeerstoreAloneShouldKnow(t *testing.T) {
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		kept := mapStore()
+		first := node(w, w.Host(), Datastore(kept))
+		other := node(w, w.Host(), BootstrapPeers(infoOf(first)))
+		ready(w, other)
+		w.Check(other.Provide(t.Context(), testkit.CID("x"), true))
+		public, err := crypto.MarshalPublicKey(other.Host().Peerstore().PubKey(other.PeerID()))
+		w.Check(err)
+		w.Check(first.PutValue(t.Context(), routing.KeyForPublicKey(other.PeerID()), public, routing.Offline))
+		w.Check(first.Close())
+		h := w.Host()
+		secret, told := ma.StringCast("/ip4/127.9.9.9/tcp/1"), ma.StringCast("/ip4/127.8.8.8/tcp/1")
+		h.Peerstore().AddAddrs(other.PeerID(), []ma.Multiaddr{secret, told}, time.Hour)
+		again := node(w, h, Datastore(kept), AddressFilter(func(addrs []ma.Multiaddr) []ma.Multiaddr {
+			return ma.FilterAddrs(addrs, func(a ma.Multiaddr) bool { return !a.Equal(secret) })
+		}))
+		n := 0
+		for p, err := range again.LocalProviders(t.Context()) {
+			w.Check(err)
+			n++
+			if fmt.Sprint(p.Peer.Addrs) != fmt.Sprint([]ma.Multiaddr{told}) {
+				t.Errorf("it is told at %v", p.Peer.Addrs)
+			}
+		}
+		if _, err := again.GetValue(t.Context(), routing.KeyForPublicKey(other.PeerID()), routing.Offline); n != 1 || err != nil {
+			t.Errorf("%d provider records came back; the public key: %v", n, err)
 		}
 	})
 }

@@ -142,12 +142,8 @@ func (d *DHT) Provide(ctx context.Context, c cid.Cid, announce bool) error {
 // ProvideMany announces many keys as Provide does one.
 func (d *DHT) ProvideMany(ctx context.Context, keys []multihash.Multihash) error {
 	one, other, name := d.main()
-	for _, k := range keys {
-		if err := other.Provide(ctx, cid.NewCidV1(cid.Raw, k), false); err != nil {
-			return err
-		}
-	}
-	return said(name, one.ProvideMany(ctx, keys))
+	here := other.ProvideLocal(ctx, keys)
+	return errors.Join(said(name, one.ProvideMany(ctx, keys)), here)
 }
 
 // FindProvidersAsync streams who provides what a CID names in either network,

@@ -111,11 +111,11 @@ func TestAPeerThatHasFailedIsLookedFor(t *testing.T) {
 	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
 		servers, c := settled(w)
 		gone, lives := servers[0], servers[1]
+		if got, err := c.FindPeer(t.Context(), gone.PeerID()); err != nil || len(got.Addrs) == 0 {
+			t.Errorf("while it is there: %v, %v", got, err)
+		}
 		w.Check(gone.Close())
 		w.Check(gone.Host().Close())
-		if got, err := c.FindPeer(t.Context(), gone.PeerID()); err != nil || len(got.Addrs) == 0 {
-			t.Errorf("before anybody has noticed: %v, %v", got, err)
-		}
 		ping := func(d *waymark.DHT, want bool) {
 			c.dht.Host().Peerstore().AddAddrs(d.PeerID(), d.Host().Addrs(), time.Hour)
 			if _, err := c.dht.Ping(t.Context(), d.PeerID()); (err == nil) != want {

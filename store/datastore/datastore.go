@@ -30,8 +30,9 @@ type Config struct {
 	// hold millions of other keys.
 	Namespaces []string
 	// Addrs returns the addresses of a provider that was stored before: the
-	// layout has no room for them, hosts keep them in their peerstore. Nil
-	// leaves them out.
+	// layout has no room for them, hosts keep them in their peerstore. They are
+	// told to whoever asks: waymark.Config.Accepts says which may be. Nil leaves
+	// them out.
 	Addrs func(contact.ID) []contact.Addr
 	// Limits are as everywhere; but the layout has no room for who brought a
 	// value, so that after a restart all are counted as the node's own.
