@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"testing"
 	"time"
 
@@ -69,23 +68,18 @@ func (t *town) asked(work func()) (n uint64) {
 	return count() - before
 }
 
-// cut takes a server off the wire, as if its power had failed.
-func (t *town) cut(d *waymark.DHT) {
-	t.Check(t.Wire.Refuse(d.Host().Addrs()[0]))
-	for _, c := range d.Host().Network().Conns() {
-		t.Check(c.Close())
-	}
-}
+// cut takes a server off the wire, as if its power had failed: it can be dialled
+// by nobody, and dials nobody.
+func (t *town) cut(d *waymark.DHT) { t.Check(t.Wire.Unplug(d.Host().Addrs()[0])) }
 
-// darken takes everybody off the wire, the node as well: a server that is gone
-// for others could still dial it.
+// darken takes everybody off the wire, the node first: what fails before the last
+// of them is gone fails because of its own outage.
 func (t *town) darken() {
-	for _, d := range append(slices.Clone(t.servers), t.node) {
-		t.Check(t.Wire.Refuse(d.Host().Addrs()[0]))
+	t.cut(t.node)
+	for _, d := range t.servers {
+		t.cut(d)
 	}
-	t.Wire.CutAll()
-	testkit.Pass(time.Second) // for dials that were under way
-	t.Wire.CutAll()
+	testkit.Pass(time.Second) // whoever was asked has failed
 }
 
 // slow has a server name some who do not answer, so that a crawl takes its time.
@@ -328,7 +322,7 @@ func TestAnOutageOfOurOwnDoesNotEmptyTheTable(t *testing.T) {
 			t.Errorf("in the outage: %+v", s)
 		}
 		for _, s := range town.servers {
-			w.Check(w.Wire.Heal(s.Host().Addrs()[0]))
+			w.Check(w.Wire.Plug(s.Host().Addrs()[0]))
 		}
 		testkit.Pass(3 * time.Minute)
 		if s := town.client.Status(); !s.Ready || s.Peers != 30 || s.Crawls < 2 {

@@ -166,6 +166,38 @@ func TestARefusedDialFailsAtOnceAndAHealedOneWorks(t *testing.T) {
 	})
 }
 
+// An address that is unplugged loses its connections, is dialled by nobody and
+// dials nobody, until it is plugged in again; the others go on.
+func TestAnUnpluggedHostNeitherDialsNorIsDialled(t *testing.T) {
+	leakFree(t)
+	synctest.Test(t, func(t *testing.T) {
+		sw, hosts := memHosts(t, 3)
+		defer closeHosts(t, hosts...)
+		connect(t, hosts[0], hosts[1])
+		connect(t, hosts[2], hosts[0])
+		connect(t, hosts[1], hosts[2])
+		addr := hosts[0].Addrs()[0]
+		if err := sw.Unplug(addr); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if n := len(hosts[0].Network().Conns()); n != 0 || len(hosts[1].Network().Conns()) != 1 || len(sw.Links()) != 1 {
+			t.Errorf("it has %d connections, and %d links are open", n, len(sw.Links()))
+		}
+		for _, pair := range [][2]int{{0, 1}, {1, 0}} {
+			if err := hosts[pair[0]].Connect(t.Context(), info(hosts[pair[1]])); !errors.Is(err, syscall.ECONNREFUSED) {
+				t.Errorf("a dial from %d to %d: %v", pair[0], pair[1], err)
+			}
+		}
+		if err := sw.Plug(addr); err != nil {
+			t.Fatal(err)
+		}
+		<-time.After(time.Minute) // the hosts back off
+		connect(t, hosts[0], hosts[1])
+		connect(t, hosts[2], hosts[0])
+	})
+}
+
 // echoFrame is the least that an echo of five bytes is on the wire: Noise's
 // length, yamux's header, the bytes, Noise's tag. A window update may join it.
 const echoFrame = 2 + 12 + 5 + 16

@@ -23,6 +23,7 @@ type Switch struct {
 	mu        sync.Mutex
 	listeners map[netip.AddrPort]*memListener
 	faults    map[netip.AddrPort]dialFault
+	unplugged map[netip.Addr]bool
 	links     []*Link
 	onLink    func(*Link)
 	port      uint16 // the last ephemeral port that was given out
@@ -50,6 +51,7 @@ func NewSwitch() *Switch {
 	return &Switch{
 		listeners: make(map[netip.AddrPort]*memListener),
 		faults:    make(map[netip.AddrPort]dialFault),
+		unplugged: make(map[netip.Addr]bool),
 		port:      firstEphemeral,
 	}
 }
@@ -86,6 +88,37 @@ func (s *Switch) setFault(addr ma.Multiaddr, f dialFault) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults[at] = f
+	return nil
+}
+
+// Unplug takes the IP of an address off the wire: its connections are cut, and
+// dials to it and from it fail at once, also those that were under way.
+func (s *Switch) Unplug(addr ma.Multiaddr) error {
+	at, err := addrPort(addr)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.unplugged[at.Addr()] = true
+	links := slices.Clone(s.links)
+	s.mu.Unlock()
+	for _, l := range links {
+		if l.Dialer.Addr() == at.Addr() || l.Listener.Addr() == at.Addr() {
+			l.Cut()
+		}
+	}
+	return nil
+}
+
+// Plug undoes Unplug.
+func (s *Switch) Plug(addr ma.Multiaddr) error {
+	at, err := addrPort(addr)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.unplugged, at.Addr())
 	return nil
 }
 
@@ -161,6 +194,9 @@ func (s *Switch) dial(ctx context.Context, from netip.Addr, to netip.AddrPort) (
 		return nil, netError("dial", to, os.NewSyscallError("connect", syscall.ECONNREFUSED))
 	}
 	link := s.join(from, to)
+	if link == nil {
+		return nil, netError("dial", to, os.NewSyscallError("connect", syscall.ECONNREFUSED))
+	}
 	dialer, listener := link.ends()
 	if !l.offer(listener) {
 		link.Cut()
@@ -169,8 +205,13 @@ func (s *Switch) dial(ctx context.Context, from netip.Addr, to netip.AddrPort) (
 	return dialer, nil
 }
 
+// join makes the link of a dial, unless either end is unplugged.
 func (s *Switch) join(from netip.Addr, to netip.AddrPort) *Link {
 	s.mu.Lock()
+	if s.unplugged[from] || s.unplugged[to.Addr()] {
+		s.mu.Unlock()
+		return nil
+	}
 	link := newLink(s.ephemeral(from), to, s.forget)
 	s.links = append(s.links, link)
 	tell := s.onLink
