@@ -47,7 +47,7 @@ type Store struct {
 	index   *memory.Store
 	turn    chan struct{} // holds one token: who has it may write
 	closed  atomic.Bool
-	dropped []ds.Key // what the index has evicted; whoever has the turn
+	dropped []evicted // whoever has the turn
 }
 
 var _ store.Store = (*Store)(nil)
@@ -60,9 +60,16 @@ func Open(ctx context.Context, d ds.Datastore, cfg Config) (*Store, error) {
 	}
 	s := &Store{ds: d, cfg: cfg, turn: make(chan struct{}, 1)}
 	s.index = memory.New(memory.Config{
-		Limits:       cfg.Limits,
-		Dropped:      func(key []byte, peer contact.ID) { s.drop(providerKey(key, peer)) },
-		DroppedValue: func(key []byte) { s.drop(s.valueKey(key)) },
+		Limits: cfg.Limits,
+		Dropped: func(key []byte, peer contact.ID) {
+			s.drop(providerKey(key, peer), func() bool { return s.index.Provides(key, peer) })
+		},
+		DroppedValue: func(key []byte) {
+			s.drop(s.valueKey(key), func() bool {
+				_, err := s.index.Value(context.Background(), key)
+				return err == nil
+			})
+		},
 	})
 	if err := s.load(ctx); err != nil {
 		return nil, err
@@ -70,7 +77,13 @@ func Open(ctx context.Context, d ds.Datastore, cfg Config) (*Store, error) {
 	return s, nil
 }
 
-func (s *Store) drop(k ds.Key) { s.dropped = append(s.dropped, k) }
+// evicted is an entry that the index has evicted, and whether it has it again.
+type evicted struct {
+	key   ds.Key
+	again func() bool
+}
+
+func (s *Store) drop(k ds.Key, again func() bool) { s.dropped = append(s.dropped, evicted{k, again}) }
 
 // write makes one change durable and then visible, one caller at a time. A
 // caller whose turn does not come before its context ends has changed nothing.
@@ -105,8 +118,11 @@ func (s *Store) change(ctx context.Context, put func(ds.Write) error) error {
 			return err
 		}
 	}
-	for _, k := range s.dropped {
-		if err := w.Delete(ctx, k); err != nil {
+	for _, e := range s.dropped {
+		if e.again() {
+			continue // it was stored together with what evicted it
+		}
+		if err := w.Delete(ctx, e.key); err != nil {
 			return err
 		}
 	}

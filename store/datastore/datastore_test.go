@@ -177,3 +177,15 @@ func TestReopened(t *testing.T) {
 		t.Fatal("what had expired came back")
 	}
 }
+
+// TestWhatIsEvictedAndStoredAgainIsThereAfterARestart though one write did both.
+func TestWhatIsEvictedAndStoredAgainIsThereAfterARestart(t *testing.T) {
+	d, cfg := dssync.MutexWrap(ds.NewMapDatastore()), Config{Limits: store.Limits{ProvidersPerPeer: 2}}
+	storetest.EvictAndStoreAgain(t, reopen(t, d, cfg))
+	s := reopen(t, d, cfg)
+	for key, want := range map[string]int{"a": 1, "b": 1, "c": 0} {
+		if found, err := s.ProvidersOf(context.Background(), []byte(key), 0, 9); err != nil || len(found) != want {
+			t.Errorf("%s: %v, %v", key, found, err)
+		}
+	}
+}

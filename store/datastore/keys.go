@@ -81,7 +81,7 @@ func (s *Store) each(ctx context.Context, below string, load func(ctx context.Co
 			return errors.Join(entry.Error, found.Close())
 		}
 		if !load(ctx, entry.Key, entry.Value) {
-			s.drop(ds.RawKey(entry.Key))
+			s.drop(ds.RawKey(entry.Key), func() bool { return false })
 		}
 	}
 }

@@ -120,10 +120,12 @@ func (l *loader) flush() error {
 // drop notes that the disk has a row too many.
 func (s *Store) drop(r row) { s.dropped = append(s.dropped, r) }
 
-// deleteDropped deletes what the index no longer has, unless it has it again.
+// deleteDropped deletes what the index no longer has, unless it has it again: what
+// was stored after it had been evicted, but went to the disk together with what
+// evicted it, would be lost.
 func (s *Store) deleteDropped(b *pebble.Batch) error {
 	for _, r := range s.dropped {
-		if r.peer != "" && s.index.Peer(r.peer) != nil {
+		if s.has(r) {
 			continue
 		}
 		if err := b.Delete(r.key, nil); err != nil {
@@ -132,4 +134,19 @@ func (s *Store) deleteDropped(b *pebble.Batch) error {
 	}
 	s.dropped = s.dropped[:0]
 	return nil
+}
+
+// has reports whether the index has what a row is of.
+func (s *Store) has(r row) bool {
+	switch r.key[0] {
+	case isPeer:
+		return s.index.Peer(r.peer) != nil
+	case isValue:
+		_, err := s.index.Value(context.Background(), r.key[1:])
+		return err == nil
+	case isProvider:
+		key, peer, err := splitProvider(r.key)
+		return err == nil && s.index.Provides(key, contact.ID(peer))
+	}
+	return false
 }

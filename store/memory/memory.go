@@ -142,6 +142,14 @@ func (s *Store) Peer(id contact.ID) *contact.Info {
 	return nil
 }
 
+// Provides reports whether it is stored that a peer provides a key.
+func (s *Store) Provides(key []byte, peer contact.ID) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	k, p := s.providers.keys.find(key), s.providers.peers.byID[peer]
+	return k != 0 && p != 0 && s.providers.find(k, p) != 0
+}
+
 // Settle puts the records of every peer in the order of their dates, of which
 // the oldest are evicted first: for who has loaded them in another order.
 func (s *Store) Settle() {

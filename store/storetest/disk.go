@@ -21,6 +21,7 @@ func runDisk(t *testing.T, e Engine) {
 	}{
 		{"Reopened", testReopened},
 		{"ReopenedItHasAllOfTheNodesOwn", testOwnReopened},
+		{"ReopenedItHasWhatWasEvictedAndStoredAgain", testEvictedAndStoredAgain},
 		{"Crashed", testCrashed},
 		{"FullDisk", testFullDisk},
 		{"SlowDisk", testSlowDisk},
@@ -64,6 +65,32 @@ func testOwnReopened(t *testing.T, d Disk) {
 	must(t, s.Own(deadline(t), peer(1).ID))
 	counts(t, s, 0, 10)
 	must(t, s.Close())
+}
+
+// testEvictedAndStoredAgain: what one write evicts may be stored again by the same
+// write, and then is not to be deleted with the next.
+func testEvictedAndStoredAgain(t *testing.T, d Disk) {
+	limits := store.Limits{ProvidersPerPeer: 2}
+	s, err := d.Open(limits)
+	must(t, err)
+	EvictAndStoreAgain(t, s)
+	must(t, s.Close())
+	s, err = d.Open(limits)
+	must(t, err)
+	same(t, "of a", provides(t, s, "a", start, 9), []int{1})
+	same(t, "of b", provides(t, s, "b", start, 9), []int{1})
+	counts(t, s, 0, 2)
+	must(t, s.Close())
+}
+
+// EvictAndStoreAgain has a store in which a peer may have two records evict one
+// and store it again in one write; a and b are what is there then.
+func EvictAndStoreAgain(t testing.TB, s store.Store) {
+	t.Helper()
+	add(t, s, "b", 1, start)
+	add(t, s, "c", 1, start+1)
+	must(t, s.AddProviders(deadline(t), []record.Provider{provider("a", 1, start+2), provider("b", 1, start+3)}, late))
+	must(t, s.PutBlob(deadline(t), "any", []byte("other write")))
 }
 
 func testReopened(t *testing.T, d Disk) {
