@@ -38,7 +38,7 @@ func (f *firstHand) with(id contact.ID, proved []contact.Addr) *contact.Info {
 	f.mu.RLock()
 	told := f.of[id]
 	f.mu.RUnlock()
-	addrs := proved
+	addrs := slices.Clip(proved) // which is somebody else's
 	for _, a := range told {
 		if len(addrs) < params.MaxAddrs && !slices.Contains(addrs, a) {
 			addrs = append(addrs, a)
