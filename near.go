@@ -48,12 +48,11 @@ func (d *DHT) AnnounceTo(ctx context.Context, keys []multihash.Multihash, peers 
 		return Stored{}, err
 	}
 	what := engine.StartProvide{Paths: d.cfg.Paths, Key: keys[0], More: bytesOf(keys[1:])}
-	for _, p := range peers {
-		if err := named(p.ID); err != nil {
-			return Stored{}, err
-		}
-		what.To = append(what.To, contactOf(p))
+	to, err := contactsOf(peers)
+	if err != nil {
+		return Stored{}, err
 	}
+	what.To = to
 	return d.storing(ctx, OpProvide, func(op engine.OpID, deadline mono.Time) engine.Event {
 		what.Op, what.Deadline = op, deadline
 		return what
@@ -116,6 +115,18 @@ func (d *DHT) Survey(ctx context.Context, to *contact.Info, preimage []byte) (Su
 func (d *DHT) Knows(id peer.ID) bool {
 	s := d.snapshot.Load()
 	return s != nil && s.Find(contact.ID(id)) != nil
+}
+
+// contactsOf returns peers as the engine has them, or what is wrong with one.
+func contactsOf(peers []peer.AddrInfo) ([]*contact.Info, error) {
+	list := make([]*contact.Info, len(peers))
+	for i, p := range peers {
+		if err := named(p.ID); err != nil {
+			return nil, err
+		}
+		list[i] = contactOf(p)
+	}
+	return list, nil
 }
 
 // InfoOf returns a contact of the engine's as go-libp2p has it.

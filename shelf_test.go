@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/routing"
 
 	"github.com/waymark-dht/waymark"
@@ -187,6 +188,21 @@ func TestATableThatIsWrittenLateUndoesNoNewerOne(t *testing.T) {
 			if saved.Before(disk.tables[i]) {
 				t.Errorf("write %d is of %v, and the one before of %v", i+1, saved, disk.tables[i])
 			}
+		}
+	})
+}
+
+// TestAPutToNobodyIsAnError, and to what is no peer, before anything is stored.
+func TestAPutToNobodyIsAnError(t *testing.T) {
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		d := w.Node(waymark.Config{Validators: withSequence})
+		for _, peers := range [][]peer.AddrInfo{{}, {{}}} {
+			if _, err := d.PutTo(t.Context(), "/v/a", []byte("1:one"), peers); !errors.Is(err, waymark.ErrBadConfig) {
+				t.Errorf("to %v: %v", peers, err)
+			}
+		}
+		if v, err := d.GetValue(t.Context(), "/v/a", routing.Offline); !errors.Is(err, waymark.ErrNotFound) {
+			t.Errorf("%q, %v", v, err)
 		}
 	})
 }

@@ -76,19 +76,21 @@ func (d *DHT) Put(ctx context.Context, key string, value []byte, opts ...routing
 	return d.PutTo(ctx, key, value, nil, opts...)
 }
 
-// PutTo is Put with the peers to store it on, instead of the closest.
+// PutTo is Put with the peers to store it on, instead of the closest; at least one.
 func (d *DHT) PutTo(ctx context.Context, key string, value []byte, peers []peer.AddrInfo, opts ...routing.Option) (Stored, error) {
 	o, err := optionsOf(opts)
 	if err != nil {
 		return Stored{}, err
 	}
-	for _, p := range peers {
-		if err := named(p.ID); err != nil {
-			return Stored{}, err
-		}
-	}
 	if len(value) > params.MaxValue {
 		return Stored{}, fmt.Errorf("%w: it has %d bytes; at most %d are possible", ErrInvalid, len(value), params.MaxValue)
+	}
+	if peers != nil && len(peers) == 0 {
+		return Stored{}, badConfig("there are no peers to store it on; nil means those closest to the key")
+	}
+	to, err := contactsOf(peers)
+	if err != nil {
+		return Stored{}, err
 	}
 	r := record.Record{Key: []byte(key), Value: slices.Clone(value), TTL: o.ttl}
 	if o.publish {
@@ -101,10 +103,6 @@ func (d *DHT) PutTo(ctx context.Context, key string, value []byte, peers []peer.
 		return Stored{Outcome: engine.Stored}, nil
 	}
 	d.shelf.taken(r.Key)
-	to := make([]*contact.Info, len(peers))
-	for i, p := range peers {
-		to[i] = contactOf(p)
-	}
 	r.TimeReceived = d.time.now().Wall.Time().Format(time.RFC3339Nano)
 	return d.storing(ctx, OpPut, func(op engine.OpID, deadline mono.Time) engine.Event {
 		return engine.StartPut{Op: op, Record: r, To: to, Deadline: deadline, Paths: d.cfg.Paths}
