@@ -188,7 +188,7 @@ func (s *shelf) replace(ctx context.Context, r record.Record) error {
 	if err != nil {
 		return err
 	}
-	if have != nil && !bytes.Equal(have.Value, r.Value) {
+	if have != nil && !bytes.Equal(have.Value, r.Value) && s.rules.check(r.Key, have.Value) == nil { // else it has become invalid
 		if best, err := s.rules.best(r.Key, [][]byte{r.Value, have.Value}); err != nil || best != 0 {
 			return fmt.Errorf("%w under %s", ErrOlder, readable(r.Key))
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"iter"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -202,6 +203,37 @@ func TestAPutToNobodyIsAnError(t *testing.T) {
 			}
 		}
 		if v, err := d.GetValue(t.Context(), "/v/a", routing.Offline); !errors.Is(err, waymark.ErrNotFound) {
+			t.Errorf("%q, %v", v, err)
+		}
+	})
+}
+
+// fading is sequence, but that one value is not valid any more once it is told so.
+type fading struct {
+	sequence
+	gone *atomic.Bool
+}
+
+func (f fading) Validate(key string, value []byte) error {
+	if string(value) == "9:expired" && f.gone.Load() {
+		return errors.New("its time is over")
+	}
+	return f.sequence.Validate(key, value)
+}
+
+// TestWhatIsNotValidAnyMoreGivesWay: an expired record of a high sequence number
+// must not keep out what its owner puts now.
+func TestWhatIsNotValidAnyMoreGivesWay(t *testing.T) {
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		var gone atomic.Bool
+		d := w.Node(waymark.Config{Validators: map[string]waymark.Validator{"v": fading{gone: &gone}}})
+		w.Check(d.PutValue(t.Context(), "/v/a", []byte("9:expired"), routing.Offline))
+		if err := d.PutValue(t.Context(), "/v/a", []byte("1:now"), routing.Offline); !errors.Is(err, waymark.ErrOlder) {
+			t.Errorf("while it is valid: %v", err)
+		}
+		gone.Store(true)
+		w.Check(d.PutValue(t.Context(), "/v/a", []byte("1:now"), routing.Offline))
+		if v, err := d.GetValue(t.Context(), "/v/a", routing.Offline); err != nil || string(v) != "1:now" {
 			t.Errorf("%q, %v", v, err)
 		}
 	})
