@@ -59,7 +59,8 @@ func (e *Engine) startRechecks() {
 // met hears of a server that is connected to us. One that failed lately is let
 // alone if it was us who dialled, for else those who hang up on whoever asks
 // would be dialled for ever. But one that has dialled us is there, whatever is
-// remembered of it and whatever an earlier connection has to wait for. KAD-8.3.
+// remembered of it and whatever an earlier connection has to wait for; and if it
+// does so while nobody answers us, it may be the end of that. KAD-8.3.
 func (e *Engine) met(ev *Met) {
 	if ev.Peer.ID == e.self.ID {
 		return
@@ -70,7 +71,8 @@ func (e *Engine) met(ev *Met) {
 	if e.memory.Doubtful(e.book.Info(h), e.now.Mono) {
 		wanted = ev.Called
 	}
-	if wanted && e.welcome(h) && !e.tab.Has(h) {
+	back := ev.Called && e.memory.Ours()
+	if (wanted || back) && e.welcome(h) && (back || !e.tab.Has(h)) {
 		e.wantProbe(h)
 	}
 }

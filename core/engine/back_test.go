@@ -178,6 +178,26 @@ func TestWhoLostAllOthersAtOnceLooksForThem(t *testing.T) {
 	}
 }
 
+// TestWhoIsCalledInAnOutageLooksAtOnce: one of those who are in the table still was
+// the first to notice that the outage is over, and dials.
+func TestWhoIsCalledInAnOutageLooksAtOnce(t *testing.T) {
+	for _, members := range []int{2, 40, 120} {
+		v := outage{}.begin(t, Config{}, members)
+		v.runUntil(v.now.Add(10 * time.Minute))
+		v.muteAll(false)
+		caller, back := v.members[1], v.now
+		if !v.has(caller) {
+			t.Fatalf("of %d: it is not in the table", members)
+		}
+		v.step(Connected{Peer: caller.ID})
+		v.step(Met{Peer: caller, Called: true})
+		v.runUntil(back.Add(2 * params.RetryFirst))
+		if h := v.e.Health(); h.State != boot.Ready {
+			t.Errorf("of %d: %+v, %v after it was called", members, h, v.now.Sub(back))
+		}
+	}
+}
+
 // TestADeadTownDoesNotKeepItsPlaces: it was no outage of ours, all have gone for
 // good. Then somebody is met who lives: the node does not wait for its next try,
 // and does not go on with the dead.

@@ -226,6 +226,7 @@ var nodes = []mutant{
 	one("checks of before a sleep are waited for", "engine/outcome.go", "	e.dropProbes()\n}", "}"),
 	one("who fails stays in the table", "engine/outcome.go", "	left, probe := e.tab.Fail(a.peer, now)\n", "	left, probe := false, contact.Handle(0)\n"),
 	one("who left in our own outage stays away", "engine/lost.go", "e.welcome(l.peer) && e.tab.Restore(l.peer, l.was)", "false"),
+	one("who is called in an outage goes on waiting", "engine/admission.go", "back := ev.Called && e.memory.Ours()", "back := false"),
 	one("who was pardoned is asked twice", "engine/lost.go", "			e.remembered.remove(l.peer, e.book)", "			//"),
 	one("an answer pardons those who were silent beside it", "engine/outcome.go", "	e.forgetLost()\n", ""),
 	one("nobody looks when an outage is long enough", "engine/engine.go", "e.now.Mono.Before(at) {", "e.now.Mono.Before(at) && at == 0 {"),
