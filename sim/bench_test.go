@@ -6,14 +6,17 @@ import (
 	"math"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/waymark-dht/waymark/core/engine"
 	"github.com/waymark-dht/waymark/core/mono"
 	"github.com/waymark-dht/waymark/core/params"
+	"github.com/waymark-dht/waymark/internal/bigpages"
 )
 
 // What the scale benchmark measures, and what it is held to: the figures of
@@ -22,6 +25,9 @@ var (
 	scaleBoot    = flag.String("scale.boot", "1000,3000,10000", "sizes of the networks that bootstrap from nothing")
 	scaleLookups = flag.String("scale.lookups", "10000,100000", "sizes of the networks whose tables are full")
 	scaleAsked   = flag.Int("scale.asked", 5000, "lookups in those")
+	scaleJoined  = flag.String("scale.joined", "", "sizes of the networks at full work that others join")
+	scaleJoins   = flag.Int("scale.joins", 300, "how many join each of those")
+	scalePages   = flag.Bool("scale.bigpages", true, "put the heap on large pages, as the command does")
 	scaleHold    = flag.Bool("scale.hold", false, "fail where a limit is exceeded")
 )
 
@@ -89,10 +95,20 @@ func hold(b *testing.B, ok bool, format string, args ...any) {
 //	go test ./sim -run X -bench Scale -benchtime 1x -timeout 1h
 func BenchmarkScale(b *testing.B) {
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(15 << 30)) // of a machine of 24 GiB, 16 allowed
+	if *scalePages {
+		defer bigpages.Keep()()
+	}
 	for _, n := range sizesOf(b, *scaleBoot) {
 		b.Run(fmt.Sprintf("bootstrap/nodes=%d", n), func(b *testing.B) {
 			for b.Loop() {
 				scaleBootstrap(b, n)
+			}
+		})
+	}
+	for _, n := range sizesOf(b, *scaleJoined) {
+		b.Run(fmt.Sprintf("joined/nodes=%d", n), func(b *testing.B) {
+			for b.Loop() {
+				scaleJoin(b, n)
 			}
 		})
 	}
@@ -128,6 +144,73 @@ func scaleBootstrap(b *testing.B, n int) {
 	hold(b, !ok || took <= limit, "%d nodes took %v of processor time, limit %v", n, took, limit)
 	least, ok := speedLimit[n]
 	hold(b, !ok || speed >= least, "%.0f events in a second of processor time, limit %.0f", speed, least)
+}
+
+// scaleJoin is the end of a large bootstrap without its beginning: in a network
+// in which all tables are full, everybody acts and has as many connections as
+// it keeps, a few join. What they ask for is in no cache.
+func scaleJoin(b *testing.B, n int) {
+	opt := Options{Nodes: n, Seed: 1}.defaults("bootstrap", n, 0)
+	w := NewWorld(opt)
+	for s := range uint32(seedCount) {
+		w.opt.Engine.Seeds = append(w.opt.Engine.Seeds, engine.Seed{Peer: w.info(s)})
+	}
+	w.Fill()
+	joined := uint32(n - *scaleJoins)
+	w.meet(joined, maxConns)
+	for m := joined; m < uint32(n); m++ {
+		w.empty(m)
+		w.After(time.Duration(m-joined)*arrival, func() { w.step(w.actor(m), engine.StartBootstrap{Op: w.newOp()}) })
+	}
+	runtime.GC()
+	var costs [2][]float64 // microseconds an event, by turns with and without a look ahead
+	began, last := cpu(), cpu()
+	w.opt.Progress = func(mono.Time, uint64) bool {
+		costs[w.turn()] = append(costs[w.turn()], (cpu()-last).Seconds()*1e6/progressEvery)
+		w.ahead.off, last = !w.ahead.off, cpu()
+		return true
+	}
+	if err := w.Run(mono.Never); err != nil {
+		b.Fatal(err)
+	}
+	took := (cpu() - began).Seconds()
+	b.ReportMetric(took, "cpu-s")
+	b.ReportMetric(float64(w.events)/took, "events/cpu-s")
+	b.ReportMetric(float64(w.events)/float64(*scaleJoins), "events/join")
+	b.ReportMetric(median(costs[0]), "us/event-ahead")
+	b.ReportMetric(median(costs[1]), "us/event-not-ahead")
+	b.ReportMetric(peak(), "peak-GiB")
+}
+
+// turn is 0 while the world looks ahead, and 1 while it does not.
+func (w *World) turn() int {
+	if w.ahead.off {
+		return 1
+	}
+	return 0
+}
+
+func median(all []float64) float64 {
+	if len(all) == 0 {
+		return 0
+	}
+	slices.Sort(all)
+	return all[len(all)/2]
+}
+
+// meet connects each of the first n nodes with random others of them.
+func (w *World) meet(n uint32, each int) {
+	for range int(n) * each / 2 {
+		x, y := uint32(w.rnd.targets.IntN(int(n))), uint32(w.rnd.targets.IntN(int(n)))
+		a, p := w.actor(x), w.actor(y)
+		if x == y || a.conns.has(y) || a.conns.len() >= each || p.conns.len() >= each {
+			continue
+		}
+		a.conns.add(y)
+		p.conns.add(x)
+		w.linked(a, y)
+		w.linked(p, x)
+	}
 }
 
 func scaleLookup(b *testing.B, n int) {

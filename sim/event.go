@@ -9,7 +9,7 @@ const (
 	tick    kind = iota // an engine wanted to be woken: ref is its node
 	arrive              // a request reaches the peer: ref is the request
 	deliver             // its outcome reaches the asker: ref is the request
-	scene               // a scenario's own doing: ref is its index in World.plans
+	scene               // a scenario's own doing: ref is its place in World.plans
 )
 
 // event is 24 bytes without a pointer, so that the collector never looks at
@@ -19,6 +19,7 @@ type event struct {
 	seq  uint64 // events of one moment happen in the order in which they were made
 	ref  uint32
 	kind kind
+	seen bool // by ahead
 }
 
 func (e event) before(o event) bool { return e.at < o.at || e.at == o.at && e.seq < o.seq }
@@ -76,4 +77,41 @@ func (q *queue) sink(e event) int {
 		q.heap[i] = q.heap[least]
 		i = least
 	}
+}
+
+// plans are what scenarios mean to do. The place of one that is done is given
+// to another: a soak of a week makes millions of them.
+type plans struct {
+	all  []plan
+	free []uint32 // places that nobody uses
+	made uint32
+}
+
+// plan is one of them. Its serial, and not its place, is what the trace tells
+// of: it does not depend on how long others wait.
+type plan struct {
+	do     func()
+	serial uint32
+}
+
+// add files a plan and returns its place.
+func (p *plans) add(do func()) uint32 {
+	made := plan{do, p.made}
+	p.made++
+	if n := len(p.free); n > 0 {
+		at := p.free[n-1]
+		p.free, p.all[at] = p.free[:n-1], made
+		return at
+	}
+	p.all = append(p.all, made)
+	return uint32(len(p.all) - 1)
+}
+
+// take takes a plan out, which is done now. What it holds may be a node that
+// has left.
+func (p *plans) take(at uint32) (do func(), serial uint32) {
+	was := p.all[at]
+	p.all[at] = plan{}
+	p.free = append(p.free, at)
+	return was.do, was.serial
 }

@@ -22,9 +22,10 @@ type World struct {
 	nodes    []node
 	requests []request
 	free     []uint32 // requests that nobody uses
-	plans    []func()
+	plans    plans
 	closer   []*contact.Info // scratch: the answer that is being delivered
 	told     told
+	ahead    ahead
 
 	truth      ring // members that answer
 	truthStale bool
@@ -170,6 +171,9 @@ func (w *World) Run(until mono.Time) error {
 		e := w.queue.pop()
 		w.now = e.at
 		w.events++
+		if w.events%aheadEvery == 0 && !w.ahead.off {
+			w.ahead.look(w)
+		}
 		w.happen(e)
 		if w.opt.Progress != nil && w.events%progressEvery == 0 && !w.opt.Progress(w.now, w.events) && w.violated == nil {
 			w.violated = ErrStopped
@@ -182,6 +186,12 @@ func (w *World) Run(until mono.Time) error {
 }
 
 func (w *World) happen(e event) {
+	if e.kind == scene {
+		do, serial := w.plans.take(e.ref)
+		w.record(uint64(e.at), uint64(e.kind)<<32|uint64(serial))
+		do()
+		return
+	}
 	w.record(uint64(e.at), uint64(e.kind)<<32|uint64(e.ref))
 	switch e.kind {
 	case tick:
@@ -190,10 +200,6 @@ func (w *World) happen(e event) {
 		w.arrived(e.ref)
 	case deliver:
 		w.delivered(e.ref)
-	case scene:
-		do := w.plans[e.ref]
-		w.plans[e.ref] = nil // what it holds may be a node that has left
-		do()
 	}
 }
 
@@ -202,8 +208,7 @@ func (w *World) record(a, b uint64) { w.trace = mix(w.trace^a) ^ mix(b) }
 
 // At plans something for a moment; After for some time from now.
 func (w *World) At(at mono.Time, do func()) {
-	w.plans = append(w.plans, do)
-	w.queue.push(max(at, w.now), scene, uint32(len(w.plans)-1))
+	w.queue.push(max(at, w.now), scene, w.plans.add(do))
 }
 
 // After plans something for some time from now.

@@ -19,13 +19,16 @@ type Addr string
 
 // Info is everything known of who a peer is. It is immutable: a change makes a
 // new Info, so that snapshots of a table can be read by any goroutine.
+//
+// Whoever meets a peer again needs its key and its place in the book first, so
+// they lie together, at the front.
 type Info struct {
-	ID    ID
 	Key   key.Key // SHA-256 of ID
-	Addrs []Addr  // how it can be dialled, most trusted first
-	Wire  []byte  // its encoded form as core/wire writes it, kept once; nil until somebody serves it
 	in    Handle  // its name in the pinned Book that it was entered into; zero in any other
 	sure  uint8   // how many of Addrs, the first ones, are known at first hand
+	ID    ID
+	Addrs []Addr // how it can be dialled, most trusted first
+	Wire  []byte // its encoded form as core/wire writes it, kept once; nil until somebody serves it
 }
 
 // New returns the Info of a peer. It keeps addrs; the caller no longer may.

@@ -88,3 +88,12 @@ func (s *Set) Clear(each func(Handle)) {
 
 // Clone returns an independent copy.
 func (s *Set) Clone() Set { return Set{slots: slices.Clone(s.slots), n: s.n} }
+
+// Touch reads where a handle would be, and changes nothing, so that the
+// processor has it when it is asked for. What it returns means nothing.
+func (s *Set) Touch(h Handle) Handle {
+	if s.n == 0 {
+		return 0
+	}
+	return s.slots[s.home(h)]
+}

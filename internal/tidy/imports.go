@@ -44,7 +44,8 @@ func allowed(path string, room Room, f *GoFile) bool {
 	case ours && folder == f.Room: // an external test, or an example
 		return f.Test
 	case ours && f.Test && onGroundFloor(f.Room):
-		return onGroundFloor(folder) || slices.ContainsFunc(room.Uses, func(p string) bool { return fits(p, folder) })
+		may := slices.Concat(room.Uses, room.Tests)
+		return onGroundFloor(folder) || slices.ContainsFunc(may, func(p string) bool { return fits(p, folder) })
 	case ours && f.Test:
 		return true
 	case ours:
