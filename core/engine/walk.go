@@ -82,7 +82,8 @@ func (e *Engine) beginWalk(o *op) {
 	if o.want > 0 {
 		cfg.K = min(o.want, params.MaxWanted)
 	}
-	seeds, near := cfg.K, e.tab.Nearest(nil, o.target, 3*cfg.K)
+	var room [3 * params.K]contact.Handle // enough unless more than k are wanted
+	seeds, near := cfg.K, e.tab.Nearest(room[:0], o.target, 3*cfg.K)
 	if o.kind == KindRefresh && o.target != e.self.Key && e.memory.Ours() {
 		near = nil // the walk to ourselves has asked whom we know: in our outage, once a try is enough. KAD-5.7
 	}

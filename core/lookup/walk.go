@@ -60,8 +60,8 @@ func (l *Lookup) Seed(n Named) {
 }
 
 // Reserve gives the lookup seeds to fall back on, nearest first, for a walk of
-// which no peer has answered.
-func (l *Lookup) Reserve(ns []Named) { l.reserve = append(l.reserve, ns...) }
+// which no peer has answered. It keeps ns; the caller no longer may.
+func (l *Lookup) Reserve(ns []Named) { l.reserve = ns }
 
 // learn adds a name to a walk. What the walk already has, gains a voucher, the
 // lesser depth, and a second chance if it failed and new addresses came.
