@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"math"
 	"time"
 
 	"github.com/waymark-dht/waymark/core/boot"
@@ -22,14 +23,21 @@ const (
 // network send.
 type soak struct {
 	t       *town
-	samples [][]float64    // by meter, then by time
-	sent    map[uint32]int // this minute, by those who have no network
-	most    int            // by one of them in a minute
-	stated  int            // and how many are allowed
+	samples [][]float64 // by meter, then by time
+	cut     []offline   // who has no network now
+	worst   offline     // who has sent most of what it may in a minute
 	back    wayBack
 }
 
-// meters are what must not grow.
+// offline is a member without a network: what it has sent in this minute, and
+// how much that may be.
+type offline struct {
+	n            uint32
+	sent, stated int
+}
+
+// meters are what must not grow. The seeds stay for all the time, while others
+// begin anew with every session: what is never forgotten shows in them.
 var meters = [...]struct {
 	name string
 	read func(*town) int
@@ -39,6 +47,15 @@ var meters = [...]struct {
 	{"timers and messages", func(t *town) int { return t.w.pending() }},
 	{"table entries", func(t *town) int { return t.each(func(a *actor) int { return t.w.nodes[a.n].tab.Len() }) }},
 	{"connections", func(t *town) int { return t.each(func(a *actor) int { return a.conns.len() }) }},
+	{"what engines keep", func(t *town) int { return t.each(func(a *actor) int { return a.engine.Kept() }) }},
+	{"what the seeds keep", func(t *town) (sum int) {
+		for n := range t.seeds() {
+			if a := t.w.nodes[n].act; a != nil {
+				sum += a.engine.Kept()
+			}
+		}
+		return sum
+	}},
 }
 
 // each sums something up over the members that act.
@@ -69,7 +86,7 @@ func Soak(opt Options) (Result, error) {
 	}
 	t.mark("soak")
 	c := t.churn()
-	s := &soak{t: t, samples: make([][]float64, len(meters)), sent: make(map[uint32]int), back: wayBack{bound: boot.BoundBack(false) + params.Epsilon}}
+	s := &soak{t: t, samples: make([][]float64, len(meters)), back: wayBack{bound: boot.BoundBack(false) + params.Epsilon}}
 	w.sent = s.count
 	began, lasts := w.now, w.opt.lasts(soakLasts)
 	for w.now.Sub(began) < lasts {
@@ -87,7 +104,7 @@ func Soak(opt Options) (Result, error) {
 	}
 	t.mark("asked")
 	r, err := t.end(t.lookups())
-	r.Leaves, r.Offline, r.Stated = c.leaves, s.most, s.stated
+	r.Leaves, r.Offline, r.Stated = c.leaves, s.worst.sent, s.worst.stated
 	r.Samples, r.Growth, err = len(s.samples[0]), s.growth(), s.verdict(err)
 	return s.back.report(t, r, err)
 }
@@ -105,14 +122,14 @@ func (s *soak) outage() {
 	cut := t.some(outagePercent)
 	t.isolate(cut)
 	for _, n := range cut {
-		s.stated = max(s.stated, boot.DialsOffline(len(w.opt.Engine.Seeds)+params.MaxRemembered, w.nodes[n].tab.Len()))
-		s.sent[n] = 0
+		stated := boot.DialsOffline(len(w.opt.Engine.Seeds)+params.MaxRemembered, w.nodes[n].tab.Len())
+		s.cut = append(s.cut, offline{n: n, stated: stated})
 	}
 	for at := time.Minute; at <= outageLasts; at += time.Minute {
 		w.After(at, s.minute)
 	}
 	w.After(outageLasts, func() {
-		clear(s.sent)
+		s.cut = s.cut[:0]
 		for _, n := range cut {
 			w.nodes[n].side = 0
 			t.since[n] = w.now
@@ -123,18 +140,25 @@ func (s *soak) outage() {
 
 // count counts what those send who are offline.
 func (s *soak) count(n uint32) {
-	if _, cut := s.sent[n]; cut {
-		s.sent[n]++
+	for i := range s.cut {
+		if s.cut[i].n == n {
+			s.cut[i].sent++
+		}
 	}
 }
 
 // minute begins the next minute of an outage.
 func (s *soak) minute() {
-	for n, sent := range s.sent {
-		s.most = max(s.most, sent)
-		s.sent[n] = 0
+	for i := range s.cut {
+		if o := &s.cut[i]; o.part() > s.worst.part() {
+			s.worst = *o
+		}
+		s.cut[i].sent = 0
 	}
 }
+
+// part is how much of what it may a member has sent.
+func (o offline) part() float64 { return ratio(o.sent, o.stated) }
 
 // watch looks whether those whose network is back are of use in time.
 func (s *soak) watch(cut []uint32) {
@@ -152,12 +176,25 @@ func (s *soak) watch(cut []uint32) {
 	})
 }
 
+// quarters are the means of a meter in the second quarter of the time and in the
+// last one, and how far chance alone may move these apart: three standard
+// errors of the later one.
+func quarters(all []float64) (early, late, chance float64) {
+	n := len(all)
+	last := all[n*3/4:]
+	early, late = mean(all[n/4:n/2]), mean(last)
+	for _, x := range last {
+		chance += (x - late) * (x - late)
+	}
+	count := max(1, float64(len(last)))
+	return early, late, 3 * math.Sqrt(chance/count/count)
+}
+
 // growth is the most that any meter has grown from the second quarter of the
 // time to the last one, as a factor.
 func (s *soak) growth() (most float64) {
 	for _, all := range s.samples {
-		n := len(all)
-		early, late := mean(all[n/4:n/2]), mean(all[n*3/4:])
+		early, late, _ := quarters(all)
 		most = max(most, (late+1)/(early+1))
 	}
 	return most
@@ -168,14 +205,12 @@ func (s *soak) verdict(err error) error {
 	if err != nil {
 		return err
 	}
-	if s.most > s.stated {
-		return s.t.w.broken("a member without a network sent %d requests in a minute, more than %d", s.most, s.stated)
+	if s.worst.sent > s.worst.stated {
+		return s.t.w.broken("a member without a network sent %d requests in a minute, more than %d", s.worst.sent, s.worst.stated)
 	}
 	for i, all := range s.samples {
-		n := len(all)
-		early, late := mean(all[n/4:n/2]), mean(all[n*3/4:])
-		// A short run has few samples, and they scatter.
-		if n >= 100 && late > early*mayGrow+1 {
+		early, late, chance := quarters(all)
+		if late > early*mayGrow+chance {
 			return s.t.w.broken("%s grew from %.1f to %.1f, all members together", meters[i].name, early, late)
 		}
 	}
