@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"runtime"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -21,6 +22,7 @@ type recording struct {
 	Version  string   `json:"version"`
 	Commit   string   `json:"commit,omitempty"`
 	Modified bool     `json:"modified,omitempty"`
+	Arch     string   `json:"arch,omitempty"` // floating point is not the same to the last bit on all
 	Scenario string   `json:"scenario"`
 	Nodes    int      `json:"nodes"`
 	Seed     uint64   `json:"seed"`
@@ -50,7 +52,7 @@ func (r *simRun) record() error {
 		return err
 	}
 	err := add(0, recordStart, recording{
-		Version: b.Version, Commit: b.Commit, Modified: b.Modified, Scenario: r.story.Name,
+		Version: b.Version, Commit: b.Commit, Modified: b.Modified, Arch: runtime.GOARCH, Scenario: r.story.Name,
 		Nodes: r.flags.nodes, Seed: r.opt.Seed, Dead: r.opt.Dead, Set: r.opt.Settings(),
 	})
 	for _, m := range r.plots.Marks {
@@ -159,7 +161,10 @@ func (p *replay) run(ctx context.Context, out *cli.Out) (ending, error) {
 	b := readBuild()
 	seen := fmt.Sprintf("trace %s after %d events, recorded %s after %d", now.TraceHash, now.Events, then.TraceHash, then.Events)
 	next := "repeat it with the program that recorded it: " + builtAs(p.then.Version, p.then.Commit, p.then.Modified)
-	if p.then.Commit != "" && p.then.Commit == b.Commit && !p.then.Modified && !b.Modified {
+	switch {
+	case p.then.Arch != "" && p.then.Arch != runtime.GOARCH:
+		next = "repeat it where it was recorded: a processor of type " + shortenTo(p.then.Arch, 20) + ", and not " + runtime.GOARCH
+	case p.then.Commit != "" && p.then.Commit == b.Commit && !p.then.Modified && !b.Modified:
 		next = "this program recorded it: please report that a run does not repeat"
 	}
 	return end, trouble("WM-M006", "the run differs from the record", []string{seen}, []string{next})
