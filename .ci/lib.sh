@@ -148,6 +148,13 @@ scale() {
 		-scale.boot 1000,3000,10000,100000 -scale.lookups 10000,100000,1000000 -scale.asked 20000
 }
 
+# soak lets a town live through a week in which nothing may grow, and a whole
+# network through an hour in which its tables may not empty.
+soak() {
+	go test -count=1 -v -timeout 1h ./sim -run '^TestDaysOfChurn' -soak.nodes 100 -soak.lasts 168h &&
+		go test -count=1 -v -timeout 1h ./sim -run '^TestBucketsStayFull' -fill.nodes 3000 -fill.lasts 1h
+}
+
 # bench prints the table of the macro benchmark; it asserts no times.
 bench() { go run ./bench "$@"; }
 

@@ -92,15 +92,22 @@ func (a *ahead) engines(w *World, all []coming) {
 	}
 }
 
-// partings reads the other ends of the connections that will have to give way.
+// partings reads the other ends of the connections that will have to give way
+// at both ends of a new one.
 func (a *ahead) partings(w *World, all []coming) {
 	for i := range all {
 		c := &all[i]
-		if !c.arrives || c.act == nil || c.act.conns.len() < maxConns {
+		if !c.arrives {
 			continue
 		}
-		if p := w.nodes[c.act.conns.oldest()].act; p != nil {
-			a.sum += p.touch(c.to)
+		for _, n := range [2]uint32{c.to, c.from} {
+			end := w.nodes[n].act
+			if end == nil || end.conns.len() < maxConns {
+				continue
+			}
+			if p := w.nodes[end.conns.oldest()].act; p != nil {
+				a.sum += p.touch(n)
+			}
 		}
 	}
 }
