@@ -9,5 +9,5 @@ func (e *Engine) Kept() int {
 	return len(e.ops) + len(e.byID) + len(e.queued) + len(e.attempts) +
 		len(e.admit.waiting) + len(e.admit.open) + len(e.admit.later) +
 		e.linked.known.Len() + len(e.linked.strangers) +
-		len(e.seeds) + len(e.nearby.handles) + len(e.vouchedFor)
+		len(e.seeds.list) + len(e.nearby.handles) + len(e.vouchedFor)
 }

@@ -9,7 +9,7 @@ import "github.com/waymark-dht/waymark/core/contact"
 func (e *Engine) Touch(peer contact.Handle) uint64 {
 	// One field of each cache line that every step reads, in their order.
 	sum := uint64(e.now.Mono) + uint64(len(e.ops)) + uint64(len(e.admit.open)) + uint64(e.super.Next()) +
-		uint64(e.committed) + uint64(e.memory.Len()) + uint64(len(e.seeds))
+		uint64(e.committed) + uint64(e.memory.Len()) + uint64(len(e.seeds.list))
 	if len(e.attempts) > 0 {
 		sum += uint64(e.attempts[0].id)
 	}
