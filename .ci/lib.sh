@@ -149,10 +149,10 @@ scale() {
 }
 
 # soak lets a town live through a week in which nothing may grow, and a whole
-# network through an hour in which its tables may not empty.
+# network through 90 minutes in which its tables may not empty.
 soak() {
 	go test -count=1 -v -timeout 1h ./sim -run '^TestDaysOfChurn' -soak.nodes 100 -soak.lasts 168h &&
-		go test -count=1 -v -timeout 1h ./sim -run '^TestBucketsStayFull' -fill.nodes 3000 -fill.lasts 1h
+		go test -count=1 -v -timeout 1h ./sim -run '^TestBucketsStayFull' -fill.nodes 3000
 }
 
 # bench prints the table of the macro benchmark; it asserts no times.

@@ -9,8 +9,8 @@ import (
 )
 
 var (
-	fillMembers = flag.Int("fill.nodes", 600, "members of the network whose tables are looked at under churn")
-	fillLasts   = flag.Duration("fill.lasts", 30*time.Minute, "how long its members have come and gone by then")
+	fillMembers = flag.Int("fill.nodes", 500, "members of the network whose tables are looked at under churn")
+	fillLasts   = flag.Duration("fill.lasts", 90*time.Minute, "how long its members have come and gone by then")
 )
 
 // What RFM19 (July 2022) found in the buckets of a network with churn, as a share
@@ -26,9 +26,10 @@ const (
 // That who is listed lives, RFM19 does not tell. A member that has left is found
 // out when it is asked, which in the wide buckets may take two refreshes: at a
 // mean session of 5.4 hours 6 % leave in that time. Near the node everybody is
-// asked at each.
+// asked at each. The fifth that leaves at the start, all at once, takes an hour to be
+// found out, and so it is looked at after an hour and a half.
 const (
-	wideAlive = .90
+	wideAlive = .94
 	edgeAlive = .97
 )
 
@@ -107,7 +108,7 @@ func (c *churned) log(t *testing.T) {
 // any time, and whose members come and go as in the guarantee, keeps its tables
 // as RFM19 found those of such a network. Long form:
 //
-//	go test ./sim -run TestBucketsStayFullUnderChurn -v -fill.nodes 3000 -fill.lasts 2h -timeout 1h
+//	go test ./sim -run TestBucketsStayFullUnderChurn -v -fill.nodes 3000 -fill.lasts 90m -timeout 1h
 func TestBucketsStayFullUnderChurn(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes seconds")
