@@ -191,11 +191,11 @@ func quarters(all []float64) (early, late, chance float64) {
 }
 
 // growth is the most that any meter has grown from the second quarter of the
-// time to the last one, as a factor.
+// time to the last one, as a factor, what chance can do left out.
 func (s *soak) growth() (most float64) {
 	for _, all := range s.samples {
-		early, late, _ := quarters(all)
-		most = max(most, (late+1)/(early+1))
+		early, late, chance := quarters(all)
+		most = max(most, (late-chance+1)/(early+1))
 	}
 	return most
 }
