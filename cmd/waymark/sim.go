@@ -213,7 +213,7 @@ func (r *simRun) run(ctx context.Context, out *cli.Out) (ending, error) {
 		return ending{"cancelled", r.result}, ctx.Err()
 	}
 	word := "ok"
-	if err = errors.Join(r.verdict(err), r.writeReport(), r.record()); err != nil {
+	if err = errors.Join(r.verdict(err), r.writeReport(err), r.record()); err != nil {
 		word = "failed"
 	}
 	return ending{word, r.result}, err
@@ -268,15 +268,26 @@ func (r *simRun) verdict(err error) error {
 	return trouble("WM-M002", "the simulation broke a promise", []string{seen}, next)
 }
 
-func (r *simRun) writeReport() error {
+func (r *simRun) writeReport(broken error) error {
 	if r.flags.report == "" {
 		return nil
 	}
-	if err := os.WriteFile(r.flags.report, simPage(r.story, r.result, r.opt, r.plots), 0o644); err != nil {
+	page := simReport{story: r.story, result: r.result, plots: r.plots, command: r.command()}
+	if broken != nil {
+		page.broken = broken.Error()
+	}
+	if err := os.WriteFile(r.flags.report, page.page(), 0o644); err != nil {
 		return unwritten("report", err)
 	}
 	r.out.Say("report: %s", r.flags.report)
 	return nil
+}
+
+// command is what repeats the run.
+func (r *simRun) command() string {
+	opt := r.opt
+	opt.Scenario, opt.Nodes = r.story.Name, r.flags.nodes
+	return strings.Replace(opt.Command(), " --nodes 0", "", 1) // the scenario's default
 }
 
 // print is the report for people.

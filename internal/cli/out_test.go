@@ -126,3 +126,19 @@ func TestClipCountsWhatIsSeen(t *testing.T) {
 		t.Errorf("the style does not end: %q", got)
 	}
 }
+
+func TestNumbersAndNouns(t *testing.T) {
+	for n, want := range map[int]string{0: "0", 7: "7", 9999: "9999", 10_000: "10,000", 1_234_567: "1,234,567", -9999: "-9999", -10_000: "-10,000", -123_456: "-123,456"} {
+		if got := Number(n); got != want {
+			t.Errorf("Number(%d) = %q, want %q", n, got, want)
+		}
+	}
+	for noun, want := range map[string]string{"seed": "2 seeds", "address": "2 addresses", "batch": "2 batches"} {
+		if got := Count(2, noun); got != want {
+			t.Errorf("Count(2, %q) = %q, want %q", noun, got, want)
+		}
+		if got := Count(1, noun); got != "1 "+noun {
+			t.Errorf("Count(1, %q) = %q", noun, got)
+		}
+	}
+}
