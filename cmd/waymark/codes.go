@@ -208,6 +208,10 @@ var codes = []code{
 		"The time that --timeout gives covers the whole command, from its start. Without\nit every operation still ends, by the bound that it prints.",
 	},
 	{
+		"WM-S003", cli.ExitFailed, "failed", "the answer could not be written",
+		"Standard output took no more: a full disk, most often. A reader that left, as\n`head` does, is no error.",
+	},
+	{
 		"WM-X001", cli.ExitFailed, "failed", "unexpected error",
 		"An error that the command has no better words for. If the text does not help,\nplease report it.",
 	},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -364,14 +365,20 @@ func unanswered(text string, err error) error {
 		return err
 	}
 	return trouble("WM-H002", "the node does not answer, so that nothing was tried",
-		[]string{shortenTo(reason(err), 160)},
-		[]string{"check that it runs, serves the DHT (--protocol), and that its address is right: waymark identify " + shortenTo(text, 80)})
+		[]string{shortenTo(without(err, conform.ErrUnreachable.Error()), 160)},
+		[]string{"check that it runs, serves the DHT (--protocol), and that its address is right: waymark identify " + text})
 }
 
 func undrivable(ctx context.Context, command string, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return trouble("WM-H005", "the program cannot be driven: "+shortenTo(command, 60), []string{reason(err)},
+	return trouble("WM-H005", "the program cannot be driven: "+shortenTo(command, 60), []string{without(err, "the program cannot be driven")},
 		[]string{"it has to speak the JSON lines of interop/README.md, as interop/peer does"})
+}
+
+// without is the reason of an error without what is said already.
+func without(err error, said string) string {
+	text := strings.TrimPrefix(reason(err), "conform: ")
+	return cmp.Or(strings.TrimPrefix(strings.TrimPrefix(text, strings.TrimPrefix(said, "conform: ")), ": "), text)
 }

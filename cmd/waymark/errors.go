@@ -115,8 +115,13 @@ func badValue(f *pflag.Flag, value, where string, why error, help string) *cli.T
 	var words *choiceError
 	var limits *rangeError
 	var times *spanError
-	if errors.As(why, &words) || errors.As(why, &limits) || errors.As(why, &times) {
-		reason = why.Error()
+	switch { // the error itself, without what pflag puts around it
+	case errors.As(why, &words):
+		reason = words.Error()
+	case errors.As(why, &limits):
+		reason = limits.Error()
+	case errors.As(why, &times):
+		reason = times.Error()
 	}
 	return trouble("WM-U003", fmt.Sprintf("--%s cannot be %q (%s)", f.Name, value, where),
 		[]string{reason}, []string{help})

@@ -93,6 +93,10 @@ func (a *app) do(ctx context.Context, work func(context.Context, *cli.Out) (endi
 		end.body = u.line
 	}
 	a.exit = out.Finish(end.outcome, end.body, t)
+	if lost := out.Lost(); lost != nil && a.exit == cli.ExitOK {
+		a.exit = out.Tell(trouble("WM-S003", "the answer could not be written", []string{reason(lost)},
+			[]string{"write it to a place that has room: the command itself did what it was asked to"}))
+	}
 	return nil
 }
 

@@ -107,6 +107,11 @@ func (f networkFile) network(name string) (n netPlan, err error) {
 	case f.Protocol != "" && f.Protocol[0] != '/':
 		return n, badNetwork(name, fmt.Sprintf("protocol %q does not begin with a slash", f.Protocol))
 	}
+	for _, space := range f.Namespaces {
+		if space == "" || strings.Contains(space, "/") {
+			return n, badNetwork(name, fmt.Sprintf("namespace %q is not the first part of a key: the note of /note/greeting", space))
+		}
+	}
 	seeds, err := parsePeers(f.Seeds)
 	if t := (*cli.Trouble)(nil); errors.As(err, &t) {
 		return n, badNetwork(name, t.What+": "+strings.Join(t.Seen, "; "))

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"syscall"
 	"time"
 
 	"golang.org/x/term"
@@ -35,12 +36,14 @@ type Out struct {
 	stderr io.Writer
 	now    func() time.Time
 	live   *Live
+	lost   error // why a part of the answer could not be written
 	errs   Style // of stderr
 }
 
 // NewOut returns an Out on the two streams.
 func NewOut(stdout, stderr io.Writer, now func() time.Time, o Options) *Out {
-	out := &Out{Options: o, stdout: stdout, stderr: stderr, now: now}
+	out := &Out{Options: o, stderr: stderr, now: now}
+	out.stdout = &answers{w: stdout, lost: &out.lost}
 	out.Style = Style{on: coloured(stdout, o.Color)}
 	out.errs = Style{on: coloured(stderr, o.Color)}
 	out.live = newLive(stderr, modeOf(stdout, stderr, o), func() (int, int) { return size(stderr) }, now())
@@ -167,6 +170,30 @@ func Line(at time.Time, kind string, body any) ([]byte, error) {
 		return nil, errors.New("the body of an event must be an object")
 	}
 	return append(append(append(head, ','), fields...), '\n'), nil
+}
+
+// answers is stdout, and remembers what it would not take.
+type answers struct {
+	w    io.Writer
+	lost *error
+}
+
+func (a *answers) Write(b []byte) (int, error) {
+	n, err := a.w.Write(b)
+	if err != nil && *a.lost == nil && !errors.Is(err, syscall.EPIPE) {
+		*a.lost = err // a reader that left has all it wanted
+	}
+	return n, err
+}
+
+// Lost returns why a part of the answer could not be written, if that was so.
+func (o *Out) Lost() error { return o.lost }
+
+// Tell prints a trouble for people after the end, where there is no line of
+// JSON any more, and returns its exit code.
+func (o *Out) Tell(t *Trouble) int {
+	t.write(o.stderr, o.errs)
+	return t.Exit
 }
 
 // encoded is a body as JSON. It is read by programs and in terminals, never in

@@ -3,7 +3,10 @@ package cli
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"io"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -139,6 +142,25 @@ func TestNumbersAndNouns(t *testing.T) {
 		}
 		if got := Count(1, noun); got != "1 "+noun {
 			t.Errorf("Count(1, %q) = %q", noun, got)
+		}
+	}
+}
+
+// full takes nothing, and says why.
+type full struct{ why error }
+
+func (f full) Write([]byte) (int, error) { return 0, f.why }
+
+func TestAnAnswerThatIsLostIsNoticed(t *testing.T) {
+	noRoom := errors.New("no space left on device")
+	for _, c := range []struct{ why, want error }{{noRoom, noRoom}, {syscall.EPIPE, nil}, {nil, nil}} {
+		for _, o := range []Options{{}, {JSON: true}} {
+			out := NewOut(full{c.why}, io.Discard, time.Now, o)
+			out.Answer("hello")
+			out.Finish("ok", nil, nil)
+			if got := out.Lost(); got != c.want {
+				t.Errorf("writing ended with %v: lost %v, want %v", c.why, got, c.want)
+			}
 		}
 	}
 }

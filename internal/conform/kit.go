@@ -7,12 +7,14 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/peerstore"
+	"github.com/libp2p/go-libp2p/p2p/net/swarm"
 	ma "github.com/multiformats/go-multiaddr"
 	manet "github.com/multiformats/go-multiaddr/net"
 
@@ -178,10 +180,17 @@ func (k *kit) connect(ctx context.Context, h host.Host) error {
 	ctx, cancel := context.WithTimeout(ctx, connectLimit)
 	defer cancel()
 	h.Peerstore().AddAddr(k.target, k.addr, peerstore.PermanentAddrTTL)
+	var cause error // not that the host still waits before it dials again
 	for {
 		err := k.connectOnce(ctx, h)
-		if err == nil || !pause(ctx, connectPause) {
-			return err
+		if err == nil {
+			return nil
+		}
+		if cause == nil || ctx.Err() == nil && !strings.Contains(err.Error(), swarm.ErrDialBackoff.Error()) {
+			cause = err
+		}
+		if !pause(ctx, connectPause) {
+			return cause
 		}
 	}
 }
