@@ -208,10 +208,14 @@ func (r *simRun) run(ctx context.Context, out *cli.Out) (ending, error) {
 	out.Say("%s", r.story.About)
 	err := r.simulate(ctx, out)
 	out.Summary("%s virtual in %s", cli.Duration(r.result.Virtual), cli.Duration(r.meters.elapsed()))
-	r.print(err)
-	if errors.Is(err, sim.ErrStopped) {
+	switch stopped := errors.Is(err, sim.ErrStopped); {
+	case stopped && r.result.TraceHash == "": // it never began
+		return ending{"cancelled", r.result}, ctx.Err()
+	case stopped:
+		r.print(err)
 		return ending{"cancelled", r.result}, ctx.Err()
 	}
+	r.print(err)
 	word := "ok"
 	if err = errors.Join(r.verdict(err), r.writeReport(err), r.record()); err != nil {
 		word = "failed"
@@ -224,30 +228,48 @@ func (r *simRun) run(ctx context.Context, out *cli.Out) (ending, error) {
 func (r *simRun) simulate(ctx context.Context, out *cli.Out) error {
 	defer bigpages.Keep()() // a large network is read at random; see docs/TESTING.md, "Speed and scale"
 	r.out, r.meters.began, r.meters.before = out, time.Now(), cpuSeconds()
-	done := make(chan error, 1)
+	done := make(chan simEnd, 1)
 	go func() {
-		var err error
-		r.result, err = r.story.Run(r.opt)
-		done <- err
+		x, err := r.story.Run(r.opt)
+		done <- simEnd{x, err}
 	}()
-	err := r.watch(ctx, done)
+	end, ended := r.watch(ctx, done)
+	if !ended {
+		r.result = sim.Result{Scenario: r.story.Name, Nodes: r.flags.nodes, Seed: r.opt.Seed, Dead: r.opt.Dead}
+		return sim.ErrStopped
+	}
+	r.result = end.result
 	r.result.EventsPerCPUs = math.Round(r.meters.rate)
 	r.result.BytesPerNode = math.Round(r.meters.bytes / float64(max(r.result.Nodes, 1)))
-	return err
+	return end.err
 }
 
-// watch shows the run until it ends, and stops it when ctx does.
-func (r *simRun) watch(ctx context.Context, done <-chan error) error {
+// simEnd is how a run ended.
+type simEnd struct {
+	result sim.Result
+	err    error
+}
+
+// stopWithin is the time that a run gets to stop by itself. While a large
+// network is being built it looks up from that only at the end: then it is left
+// to the end of the process.
+const stopWithin = 2 * time.Second
+
+// watch shows the run until it ends, and stops it when ctx does. It reports
+// whether the run has ended.
+func (r *simRun) watch(ctx context.Context, done <-chan simEnd) (end simEnd, ended bool) {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
-	stop := ctx.Done()
+	stop, left := ctx.Done(), (<-chan time.Time)(nil)
 	for {
 		select {
-		case err := <-done:
-			return err
+		case end := <-done:
+			return end, true
 		case <-stop:
 			r.meters.stop.Store(true)
-			stop = nil
+			stop, left = nil, time.After(stopWithin)
+		case <-left:
+			return end, false
 		case <-tick.C:
 			r.out.Show(r.meters)
 		}
