@@ -28,16 +28,16 @@ func (e *Engine) hasten(warm bool) {
 	*given = hard
 	for _, id := range e.walking(warm) {
 		a, _ := e.attempts.find(id)
-		deadline := a.sent.Add(hard)
-		e.effects = append(e.effects, Hasten{Attempt: id, Deadline: e.lead(deadline)})
+		_, hard := e.patience.Timers(warm, time.Duration(a.rtt))
+		e.effects = append(e.effects, Hasten{Attempt: id, Deadline: e.lead(a.sent.Add(hard))})
 	}
 }
 
-// walking returns the requests of lookups, in their order, that were given the
-// hard deadline of a class: those to peers of whom nothing more is known.
+// walking returns the requests of lookups, in their order, with or without a
+// connection.
 func (e *Engine) walking(warm bool) (ids []AttemptID) {
 	for i := range e.attempts {
-		if a := &e.attempts[i]; a.op != nil && a.op.walk != nil && a.warm == warm && a.rtt == 0 {
+		if a := &e.attempts[i]; a.op != nil && a.op.walk != nil && a.warm == warm {
 			ids = append(ids, a.id)
 		}
 	}

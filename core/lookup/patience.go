@@ -20,17 +20,21 @@ type Patience struct {
 // round-trip time.
 type estimator struct {
 	srtt, rttvar int64
-	samples      int
+	samples      int64 // at most params.PatienceMemory
 }
 
 const unit = 1024 // one round-trip time, in the known classes
 
-// sample is RFC 6298, clauses 2.2 and 2.3, except that one answer counts as
-// twice the retransmission time at most: a class is many peers, and a single
-// slow one must not make the node wait longer for all of them. A link that
-// turns slow still doubles the time with every few answers.
+// sample is RFC 6298, clauses 2.2 and 2.3, with three changes. One answer counts
+// as twice the retransmission time at most: a class is many peers, and a single
+// slow one must not make the node wait longer for all of them; a link that turns
+// slow still doubles the time with every few answers. The gains are smaller, as
+// RFC 7323 has it (appendix G.1) where several samples come in one round trip:
+// of requests that were sent together the slowest answer last, and would decide
+// alone what the next are given. And until there are as many samples as the
+// gains remember, all count alike: else the first would outweigh the others.
 func (e *estimator) sample(r int64) {
-	e.samples = min(e.samples+1, params.PatienceSamples)
+	e.samples = min(e.samples+1, params.PatienceMemory)
 	if e.samples == 1 {
 		e.srtt, e.rttvar = r, r/2
 		return
@@ -42,8 +46,8 @@ func (e *estimator) sample(r int64) {
 	if delta < 0 {
 		delta = -delta
 	}
-	e.rttvar += (delta - e.rttvar) / 4
-	e.srtt += (r - e.srtt) / 8
+	e.rttvar += (delta - e.rttvar) / max(4, min(e.samples, params.PatienceMemory/2))
+	e.srtt += (r - e.srtt) / max(8, e.samples)
 }
 
 // Sample tells that an attempt was answered after took. rtt is what was known
@@ -72,14 +76,35 @@ func (p *Patience) Timers(warm bool, rtt time.Duration) (soft, hard time.Duratio
 	if warm {
 		floor = params.HardMinWarm
 	}
-	if t.srtt*params.SlowRTTs > params.HardMax {
+	if max(p.times(warm, 0).srtt, rtt)*params.SlowRTTs > params.HardMax {
 		limit = params.HardSlow // a link that is measured to be slow
 	}
 	hard = limit
-	if t.samples >= params.PatienceSamples {
-		hard = max(floor, min(params.HardRTOs*t.rto, limit))
+	if rto := p.known(warm, rtt); rto > 0 {
+		hard = max(floor, min(params.HardRTOs*rto, limit))
 	}
 	return max(params.SoftMin, min(t.soft, hard)), hard
+}
+
+// known returns the retransmission time of a class if enough was measured to
+// rely on it, or that of a more general class if it is less; zero if there is
+// none. Who is asked over an open connection needs no longer than who has to be
+// dialled; and of whom the round-trip time is known needs no longer than others,
+// unless that alone is longer.
+func (p *Patience) known(warm bool, rtt time.Duration) (rto time.Duration) {
+	switch {
+	case rtt > 0:
+		if rto = p.known(warm, 0); rto > 0 {
+			rto = max(rto, rtt)
+		}
+	case warm:
+		rto = p.known(false, 0)
+	}
+	e := &p.classes[index(warm)][index(rtt > 0)]
+	if t := p.times(warm, rtt); e.samples >= params.PatienceSamples && (rto == 0 || t.rto < rto) {
+		rto = t.rto
+	}
+	return rto
 }
 
 // Doubtful is Timers for a peer that failed lately and so has had its full
@@ -92,7 +117,6 @@ func (p *Patience) Doubtful(warm bool, rtt time.Duration) (soft, hard time.Durat
 // times is what an estimator makes of its samples.
 type times struct {
 	srtt, soft, rto time.Duration
-	samples         int
 }
 
 // times returns those of a class, scaled by the peer's own round-trip time if
@@ -107,7 +131,7 @@ func (p *Patience) times(warm bool, rtt time.Duration) times {
 		return times{soft: params.FirstSoft, rto: params.FirstRTO}
 	}
 	return times{
-		srtt: scale(e.srtt), soft: scale(e.srtt + e.rttvar), rto: scale(e.srtt + 4*e.rttvar), samples: e.samples,
+		srtt: scale(e.srtt), soft: scale(e.srtt + e.rttvar), rto: scale(e.srtt + 4*e.rttvar),
 	}
 }
 

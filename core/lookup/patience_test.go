@@ -113,3 +113,56 @@ func TestOneSlowAnswerCountsAsTwoAtMost(t *testing.T) {
 		t.Error("a first sample of zero keeps the class at zero for ever")
 	}
 }
+
+// What is not measured yet of a class is taken from the next more general one:
+// a warm request is no slower than a cold one, and a peer whose time is known no
+// slower than others, but for that time.
+func TestWhatIsNotMeasuredIsTakenFromWhatIs(t *testing.T) {
+	var p Patience
+	learn(&p, false, 0, 20*ms)
+	if _, hard := p.Timers(true, 0); hard != params.HardMinWarm {
+		t.Errorf("warm: %v, though dials took 20 ms", hard)
+	}
+	if _, hard := p.Timers(true, 10*ms); hard != params.HardMinWarm {
+		t.Errorf("warm and known: %v", hard)
+	}
+	if _, hard := p.Timers(true, 300*ms); hard != params.HardRTOs*300*ms {
+		t.Errorf("far away: %v, though its way alone takes 300 ms", hard)
+	}
+	learn(&p, true, 0, 400*ms) // one that is slower than what is behind it
+	if _, hard := p.Timers(true, 0); hard != params.HardMinWarm {
+		t.Errorf("warm: %v, longer than a dial may take", hard)
+	}
+}
+
+func TestOnePeersMultipleIsNoSlowLink(t *testing.T) {
+	var p Patience
+	p.Sample(true, 2*ms, 60*ms) // thirty times its time, on a busy machine
+	if _, hard := p.Timers(true, 50*ms); hard != params.HardMax {
+		t.Errorf("%v for a peer 50 ms away", hard)
+	}
+	if _, hard := p.Timers(true, 1100*ms); hard != params.HardSlow {
+		t.Errorf("%v for a peer 1.1 s away", hard)
+	}
+}
+
+// Of requests that were sent together the slowest answer last. They do not
+// decide alone what the next are given.
+func TestTheLastOfManyDoNotOutweighThem(t *testing.T) {
+	var p Patience
+	for range params.PatienceMemory {
+		p.Sample(false, 0, 30*ms)
+	}
+	for range 3 {
+		p.Sample(false, 0, 200*ms)
+	}
+	if _, hard := p.Timers(false, 0); hard > params.HardMax/2 {
+		t.Errorf("three of %d answers put the hard deadline up to %v", params.PatienceMemory+3, hard)
+	}
+	for range params.PatienceMemory { // and a link that has turned slow is noticed
+		p.Sample(false, 0, time.Second)
+	}
+	if _, hard := p.Timers(false, 0); hard < params.HardMax {
+		t.Errorf("%v on a link on which every answer takes a second", hard)
+	}
+}

@@ -99,6 +99,12 @@ const (
 	// walk for the node itself, with twenty answers and three of seeds, never
 	// got so far, and waited two seconds for one silent peer: hence sixteen.
 	PatienceSamples = 16
+	// PatienceMemory is how many answers an estimate remembers, in the mean: the
+	// gain of SRTT is 1/32, and of RTTVAR 1/16, a fourth of those of RFC 6298, as
+	// some four answers of sixteen requests come in what is one round trip of the
+	// slower ones. With 1/8 and 1/4 three late answers out of fifty put the
+	// deadline of the next requests from 0.5 up to 2 s.
+	PatienceMemory = 32
 	// HardRTOs is how many retransmission times make a hard deadline.
 	HardRTOs = 4
 )
@@ -127,6 +133,10 @@ const (
 	DNSDeadline = 5 * time.Second
 	// RefreshWidth (b) is how many buckets are refreshed at a time.
 	RefreshWidth = 8
+	// RefreshMost caps the walks of a bootstrap that are under way, with those
+	// that linger: of MaxInFlight, so many lingering ones at RefreshSpare late
+	// requests each leave a fifth to others.
+	RefreshMost = 2*RefreshWidth - 2
 	// RefreshAlpha and RefreshSpare are the α of a walk that refreshes a
 	// bucket or verifies the table, in its last round too: nobody waits for
 	// it, and four at α = 20 made 80 handshakes at a time, which took a second
