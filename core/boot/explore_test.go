@@ -20,6 +20,7 @@ import (
 type explorer struct {
 	begin setting
 	names []contact.Handle // what a name can stand for
+	brisk bool             // no walk lingers: smaller worlds say enough of that
 	seen  map[[2]uint64]struct{}
 	moves int
 	ends  [Cut + 1]int
@@ -48,7 +49,7 @@ func TestEverySchedule(t *testing.T) {
 	}
 	plan = Plan{Seeds: contacts(1, 2), Remembered: contacts(2, 3), Names: []string{"a"}, Deadline: 9 * second}
 	search(t, "three contacts and a name", &explorer{
-		begin: setting{plan: plan, hard: 2 * time.Second, deepest: 1, full: true}, names: contacts(1, 7, 8),
+		begin: setting{plan: plan, hard: 2 * time.Second, deepest: 1, full: true}, names: contacts(1, 7, 8), brisk: true,
 	})
 }
 
@@ -98,9 +99,9 @@ func (x *explorer) visit(w *world, path []move) ([]move, string) {
 
 // strays tells a world of what must be ignored.
 func (w *world) strays() {
-	for what := Answered; what <= Walked && w.broken == ""; what++ {
+	for what := Answered; what <= Lingers && w.broken == ""; what++ {
 		w.tell(Event{What: what, Attempt: w.last + 1})
-		if len(w.open) > 0 && w.open[0].kind == Walk && what != Walked {
+		if len(w.open) > 0 && w.open[0].kind == Walk && what < Walked {
 			w.tell(Event{What: what, Attempt: w.open[0].id})
 		}
 	}
@@ -137,6 +138,9 @@ func (x *explorer) choices(w *world) []move {
 				mvs = append(mvs, move{does: Walked, what: e.what, end: end})
 			}
 			mvs = append(mvs, move{does: Walked, what: e.what, end: Done, after: time.Second})
+			if !e.late && !x.brisk {
+				mvs = append(mvs, move{does: Lingers, what: e.what})
+			}
 		}
 	}
 	return mvs
@@ -157,7 +161,7 @@ func (w *world) fingerprint() []byte {
 		return strings.Compare(fmt.Sprint(a.peer, a.name, a.step.Name), fmt.Sprint(b.peer, b.name, b.step.Name))
 	})
 	for _, a := range open {
-		b = fmt.Appendf(b, "%d%d%s%s ", a.kind, a.peer, a.name, a.step.Name)
+		b = fmt.Appendf(b, "%d%d%s%s%v ", a.kind, a.peer, a.name, a.step.Name, a.late)
 		if a.hard != mono.Never {
 			b = binary.LittleEndian.AppendUint64(b, uint64(a.hard.Sub(w.now)))
 		}

@@ -77,6 +77,7 @@ const (
 	Failed               // a probe or a name failed; Failure and Reason say how
 	Resolved             // a name resolved to Peers
 	Walked               // a walk ended; Step says how it went
+	Lingers              // a walk goes on, but all that it still waits for is late
 	Cancel               // end now
 )
 
@@ -133,7 +134,8 @@ type Planner struct {
 
 	ready   bool
 	walked  bool // the walk for the node itself has begun
-	filled  bool // and has ended, so that the buckets are known
+	filled  bool // and has ended or lingers, so that the buckets are known
+	deepest int  // of the buckets that were planned, -1 for none
 	checked bool // the walk that verifies the table has begun
 	end     End
 	last    Attempt
@@ -146,6 +148,8 @@ type attempt struct {
 	id    Attempt
 	kind  ActionKind
 	step  Step // of a walk
+	aim   int  // of a walk: Bucket
+	late  bool // a walk that lingers
 	hard  mono.Time
 	peer  contact.Handle
 	name  string
@@ -156,7 +160,7 @@ type attempt struct {
 func New(plan Plan) *Planner {
 	seeds := plan.Seeds[:min(len(plan.Seeds), params.MaxSeeds)]
 	p := &Planner{
-		deadline: plan.Deadline, planned: 2,
+		deadline: plan.Deadline, planned: 2, deepest: -1,
 		names: slices.Clone(plan.Names[:min(len(plan.Names), params.MaxSeeds)]), room: params.MaxSeeds - len(seeds),
 	}
 	p.queue = interleave(seeds, plan.Remembered[:min(len(plan.Remembered), params.MaxRemembered)])
@@ -222,6 +226,9 @@ func (p *Planner) Step(now mono.Time, ev Event, env Env) bool {
 
 // apply stores one outcome.
 func (p *Planner) apply(now mono.Time, ev Event, env Env) bool {
+	if ev.What == Lingers {
+		return p.lingers(ev.Attempt, env)
+	}
 	a, ok := p.take(ev)
 	if !ok {
 		return false
@@ -251,21 +258,42 @@ func (p *Planner) failed(a attempt, how contact.Failure, reason string) {
 	}
 }
 
-// walkEnded files the step of a walk. The end of the walk for the node itself,
-// however it came out, opens the buckets: a refresh does not depend on it.
-// KAD-5.2.
+// walkEnded files the step of a walk. The walk for the node itself, however it
+// came out, opens the buckets: a refresh does not depend on it. KAD-5.2.
 func (p *Planner) walkEnded(now mono.Time, a attempt, how Step, enough bool, env Env) {
 	how.Name, how.Began, how.Ended = a.step.Name, a.since, now
 	p.steps = append(p.steps, how)
-	if p.filled {
-		return
+	if a.aim == Self {
+		p.ready = (how.End == Done || enough) && env.Full()
+		p.survey(env)
 	}
+}
+
+// lingers notes that a walk only waits for the late: it no longer holds up what
+// comes after it. Else each step of a bootstrap would wait for its own silent
+// peers, one after the other, though nothing in the next depends on them. KAD-5.14.
+func (p *Planner) lingers(id Attempt, env Env) bool {
+	for i := range p.open {
+		a := &p.open[i]
+		if a.id != id || a.kind != Walk || a.late {
+			continue
+		}
+		a.late = true
+		if a.aim == Self {
+			p.survey(env)
+		}
+		return true
+	}
+	return false
+}
+
+// survey plans the refresh of the buckets that are known of now.
+func (p *Planner) survey(env Env) {
 	p.filled = true
-	p.ready = (how.End == Done || enough) && env.Full()
-	for b := 0; b <= min(env.Deepest(), params.Buckets-1); b++ {
-		p.buckets = append(p.buckets, b)
+	for most := min(env.Deepest(), params.Buckets-1); p.deepest < most; p.planned++ {
+		p.deepest++
+		p.buckets = append(p.buckets, p.deepest)
 	}
-	p.planned += len(p.buckets)
 }
 
 // fits says which outcomes the kinds of attempt can have.
@@ -319,12 +347,12 @@ func (p *Planner) begin(now mono.Time, env Env) {
 		p.walked = true
 		p.start(now, attempt{kind: Walk, step: Step{Name: "self"}, hard: mono.Never}, Self)
 	}
-	for p.filled && len(p.buckets) > 0 && p.count(Walk) < params.RefreshWidth {
+	for p.filled && len(p.buckets) > 0 && p.busy() < params.RefreshWidth && p.count(Walk) < params.RefreshMost {
 		b := p.buckets[0]
 		p.buckets = p.buckets[1:]
 		p.start(now, attempt{kind: Walk, step: Step{Name: fmt.Sprintf("bucket %d", b)}, hard: mono.Never}, b)
 	}
-	if p.filled && !p.checked && len(p.buckets) == 0 && p.count(Walk) == 0 {
+	if p.filled && !p.checked && len(p.buckets) == 0 && p.busy() == 0 && p.count(Walk) < params.RefreshMost {
 		p.checked = true
 		p.start(now, attempt{kind: Walk, step: Step{Name: "verify"}, hard: mono.Never}, Verify)
 	}
@@ -342,7 +370,7 @@ func (p *Planner) mayWalk(env Env) bool {
 // start puts an attempt under way.
 func (p *Planner) start(now mono.Time, a attempt, bucket int) {
 	p.last++
-	a.id, a.since = p.last, now
+	a.id, a.since, a.aim = p.last, now, bucket
 	p.open = append(p.open, a)
 	p.actions = append(p.actions, Action{
 		Kind: a.kind, Attempt: a.id, Peer: a.peer, Name: a.name, Bucket: bucket,
@@ -354,6 +382,16 @@ func (p *Planner) start(now mono.Time, a attempt, bucket int) {
 func (p *Planner) count(kind ActionKind) (n int) {
 	for _, a := range p.open {
 		if a.kind == kind {
+			n++
+		}
+	}
+	return n
+}
+
+// busy returns how many walks are under way that do not linger.
+func (p *Planner) busy() (n int) {
+	for _, a := range p.open {
+		if a.kind == Walk && !a.late {
 			n++
 		}
 	}

@@ -127,6 +127,8 @@ func turn(r *rapid.T, w *world) move {
 			mv.peers = append(mv.peers, contact.Handle(100*len(w.open)+h))
 		}
 		return mv
+	case e.kind == Walk && does == 6 && !e.late:
+		return move{does: Lingers, what: e.what}
 	case e.kind == Walk:
 		return move{does: Walked, what: e.what, end: End(1 + does%4)}
 	case e.kind == Probe || e.kind == Resolve:
@@ -159,5 +161,29 @@ func TestThereIsRoomForSoManyContactsOnly(t *testing.T) {
 	}
 	if probes != params.MaxSeeds+params.MaxRemembered || resolves != params.MaxSeeds || p.End() != Nobody {
 		t.Errorf("%d probes, %d names, ended %s", probes, resolves, endWords[p.End()])
+	}
+}
+
+// However many walks linger, only so many are under way, and all get their turn.
+func TestOnlySoManyWalksLinger(t *testing.T) {
+	w := begin(setting{hard: params.HardMax, deepest: params.Buckets - 1, full: true, known: true, plan: Plan{Deadline: mono.Never}})
+	w.do(move{})
+	most := 0
+	for step := 0; step < 1000 && w.broken == "" && w.p.End() == Running; step++ {
+		calm := true
+		for _, e := range w.open {
+			if e.kind == Walk && !e.late {
+				w.do(move{does: Lingers, what: e.what})
+				calm = false
+				break
+			}
+		}
+		most = max(most, w.count(Walk))
+		if calm {
+			w.do(move{does: Walked, what: w.open[0].what, end: Done})
+		}
+	}
+	if w.broken != "" || w.p.End() != Done || most != params.RefreshMost {
+		t.Errorf("broken: %q; ended %s, %d walks at a time, not %d", w.broken, endWords[w.p.End()], most, params.RefreshMost)
 	}
 }

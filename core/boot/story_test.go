@@ -21,6 +21,7 @@ import (
 //	fail 1
 //	resolve a to=(4,5)
 //	walked self end=done          self, bucket-0, verify
+//	linger self                   all that it still waits for is late
 //	wait [3s]                     until the timer, or for so long
 //	cancel
 //	stray 3                       every kind of outcome for attempt 3, whatever that is
@@ -37,7 +38,7 @@ func TestStories(t *testing.T) {
 				return w.reports()
 			case "stray":
 				id, _ := strconv.Atoi(d.CmdArgs[0].Key)
-				for what := Answered; what <= Walked; what++ {
+				for what := Answered; what <= Lingers; what++ {
 					w.tell(Event{What: what, Attempt: Attempt(id)})
 				}
 			default:
@@ -81,7 +82,7 @@ func (w *world) reports() string {
 }
 
 func (w *world) moveOf(t *testing.T, d *datadriven.TestData) (mv move) {
-	does := slices.Index([]string{"wait", "answer", "fail", "resolve", "walked", "cancel"}, d.Cmd)
+	does := slices.Index([]string{"wait", "answer", "fail", "resolve", "walked", "linger", "cancel"}, d.Cmd)
 	if does < 0 {
 		t.Fatalf("%s: no such command", d.Pos)
 	}

@@ -62,6 +62,7 @@ type entry struct {
 	kind ActionKind
 	what string // the contact, the name, or the walk
 	hard mono.Time
+	late bool // a walk that lingers
 }
 
 func begin(s setting) *world {
@@ -97,7 +98,7 @@ type move struct {
 // String writes a move as a story has it.
 func (m move) String() string {
 	var b strings.Builder
-	b.WriteString([...]string{"wait", "answer", "fail", "resolve", "walked", "cancel"}[m.does])
+	b.WriteString([...]string{"wait", "answer", "fail", "resolve", "walked", "linger", "cancel"}[m.does])
 	if m.what != "" {
 		fmt.Fprintf(&b, " %s", strings.ReplaceAll(m.what, " ", "-"))
 	}
@@ -172,6 +173,9 @@ func (w *world) wrong(format string, args ...any) {
 
 // happened tells the ledger of an outcome; it reports whether it is one.
 func (w *world) happened(ev Event) bool {
+	if ev.What == Lingers {
+		return w.lingers(ev.Attempt)
+	}
 	i := slices.IndexFunc(w.open, func(e entry) bool {
 		return e.id == ev.Attempt && slices.Contains(map[ActionKind][]What{
 			Probe: {Answered, Failed}, Resolve: {Resolved, Failed}, Walk: {Walked},
@@ -185,6 +189,33 @@ func (w *world) happened(ev Event) bool {
 	w.ends(e, ev)
 	w.events++
 	return true
+}
+
+// lingers notes that a walk lingers, which it does once.
+func (w *world) lingers(id Attempt) bool {
+	i := slices.IndexFunc(w.open, func(e entry) bool { return e.id == id && e.kind == Walk && !e.late })
+	if i < 0 {
+		return false
+	}
+	w.open[i].late = true
+	return true
+}
+
+// settled reports whether a walk has ended or lingers, so that what comes after
+// it may begin.
+func (w *world) settled(what string) bool {
+	e := w.find(what)
+	return slices.Contains(w.ended, what) || e != nil && e.late
+}
+
+// busy counts the walks under way that do not linger.
+func (w *world) busy() (n int) {
+	for _, e := range w.open {
+		if e.kind == Walk && !e.late {
+			n++
+		}
+	}
+	return n
 }
 
 // ends files what has ended.
@@ -262,11 +293,12 @@ func walkName(bucket int) string {
 
 // walks judges the order of walks: the node itself first, when somebody has
 // answered or nobody is left to ask; then each bucket; then the verification.
+// Whoever lingers holds up nobody.
 func (w *world) walks(what string) {
-	selfDone := slices.Contains(w.ended, "self")
+	selfDone := w.settled("self")
 	buckets := 0
-	for _, b := range w.ended {
-		if strings.HasPrefix(b, "bucket") {
+	for _, b := range w.begun {
+		if strings.HasPrefix(b, "bucket") && w.settled(b) {
 			buckets++
 		}
 	}
@@ -329,14 +361,16 @@ func (w *world) alive() {
 		w.wrong("I1: it is not done, and waits for nothing")
 	case !waits || wake != want || wake.Due(w.now):
 		w.wrong("D1: it wakes at %d, and should at %d", wake, want)
-	case w.count(Probe) > params.ProbeWidth || w.count(Walk) > params.RefreshWidth:
-		w.wrong("%d probes and %d walks at a time", w.count(Probe), w.count(Walk))
+	case w.count(Probe) > params.ProbeWidth || w.busy() > params.RefreshWidth || w.count(Walk) > params.RefreshMost:
+		w.wrong("%d probes and %d walks at a time, %d of them busy", w.count(Probe), w.count(Walk), w.busy())
 	case !walked && w.answers > 0:
 		w.wrong("somebody has answered, and it does not walk")
 	case !walked && len(w.probed) < w.contacts() && w.count(Probe) < params.ProbeWidth:
 		w.wrong("I2: contacts wait beside free slots: it tries them in sequence")
-	case slices.Contains(w.ended, "self") && w.count(Walk) < params.RefreshWidth && w.refreshes() < w.buckets():
+	case w.settled("self") && w.busy() < params.RefreshWidth && w.count(Walk) < params.RefreshMost && w.refreshes() < w.buckets():
 		w.wrong("I2: buckets wait beside free slots")
+	case w.settled("self") && w.busy() == 0 && w.count(Walk) < params.RefreshMost && w.refreshes() == w.buckets() && !slices.Contains(w.begun, "verify"):
+		w.wrong("I2: the verification waits for the late")
 	}
 	w.report(false)
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/waymark-dht/waymark/core/boot"
 	"github.com/waymark-dht/waymark/core/contact"
 	"github.com/waymark-dht/waymark/core/key"
+	"github.com/waymark-dht/waymark/core/lookup"
 	"github.com/waymark-dht/waymark/core/mono"
 	"github.com/waymark-dht/waymark/core/params"
 )
@@ -127,12 +128,34 @@ func (e *Engine) startRefresh(o *op, a boot.Action) {
 	}
 	switch a.Bucket {
 	case boot.Self:
+		child.told, o.told = o.told, nil
 	case boot.Verify:
 		child.aim(key.Preimage(e.self.Key, 0, e.rng.Uint32()))
 	default:
 		child.aim(key.Preimage(e.self.Key.FlipBit(a.Bucket), a.Bucket+1, e.rng.Uint32()))
 	}
 	e.enqueue(child)
+}
+
+// keepTold keeps whom a seed named: it was asked for the node itself, so that is
+// where the walk there can begin. The walk asks the seed again all the same; but
+// if it depended on that, a single slow answer would keep everybody waiting.
+func (e *Engine) keepTold(o *op, named []lookup.Named) {
+	if len(o.told) > 0 {
+		return
+	}
+	for _, n := range named[:min(len(named), params.MaxPeersRead)] {
+		e.book.Hold(n.Handle)
+		o.told = append(o.told, n.Handle)
+	}
+}
+
+// forgetTold lets go of them.
+func (e *Engine) forgetTold(o *op) {
+	for _, h := range o.told {
+		e.book.Drop(h)
+	}
+	o.told = nil
 }
 
 // aim points a walk at the key of a preimage.

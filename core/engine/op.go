@@ -43,13 +43,17 @@ type op struct {
 	ping  *StartPing      // whom it asks once; not to be changed
 	// fellBack says that it was to be one hop, and too few answered.
 	fellBack bool
-	closest  []*contact.Info // what the walk found, once it is over
-	eclipse  bool            // those closest to the target are nearer than chance explains
-	pending  int             // peers whose word nobody waits for
+	// told are whom the first seed that answered named, held: a bootstrap's, and
+	// then of its walk to the node itself until that begins.
+	told    []contact.Handle
+	closest []*contact.Info // what the walk found, once it is over
+	eclipse bool            // those closest to the target are nearer than chance explains
+	pending int             // peers whose word nobody waits for
 	// detached says that it is the rest of an operation that has ended, and
 	// has its places already.
 	detached bool
 	stopped  bool // by its owner, or with the node
+	lingers  bool // its plan has been told that its walk does
 
 	joined  []joiner         // those who wait for this bootstrap's report
 	kept    []contact.Handle // whom it will ask for by their handles, held until it has ended
@@ -63,7 +67,7 @@ type op struct {
 
 func (o *op) clone() *op {
 	c := *o
-	c.joined, c.kept = slices.Clone(o.joined), slices.Clone(o.kept)
+	c.joined, c.kept, c.told = slices.Clone(o.joined), slices.Clone(o.kept), slices.Clone(o.told)
 	if o.walk != nil {
 		c.walk = o.walk.Clone()
 	}
@@ -140,6 +144,7 @@ func (o *op) indispensable() bool {
 // list is where every other road to here begins.
 func (e *Engine) close(o *op, r Result) {
 	o.closed = true
+	e.forgetTold(o)
 	delete(e.byID, o.id)
 	e.ops = slices.DeleteFunc(e.ops, func(x *op) bool { return x == o })
 	e.queued = slices.DeleteFunc(e.queued, func(x *op) bool { return x == o })

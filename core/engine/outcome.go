@@ -43,6 +43,7 @@ func (e *Engine) answered(ev *Answered) {
 		o.stats.Requests++
 		o.stats.Successes++
 		e.tell(ev.Attempt, a, contact.None, "", ev.Closer)
+		e.keepTold(o, named)
 		e.drivePlan(o, boot.Event{What: boot.Answered, Attempt: boot.Attempt(a.local)})
 	default:
 		o.stats.Successes++
@@ -116,7 +117,8 @@ func (e *Engine) lives(a attempt, ev *Answered) {
 	info := e.book.Info(a.peer)
 	took := now.Sub(a.sent)
 	e.patience.Sample(a.warm, time.Duration(a.rtt), took)
-	e.hasten(a.warm)
+	e.hasten(false)
+	e.hasten(true)
 	e.memory.Answer(now)
 	e.memory.Answered(info.ID)
 	e.forgetLost()

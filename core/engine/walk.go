@@ -103,8 +103,14 @@ func (e *Engine) beginWalk(o *op) {
 			reserve = append(reserve, n)
 		}
 	}
+	if cfg.Paths == 1 { // several begin from several seeds, and share no information
+		for _, h := range o.told {
+			o.walk.Seed(lookup.Named{Handle: h, Key: e.book.Info(h).Key})
+		}
+	}
 	o.walk.Reserve(reserve)
 	e.holdNew(o, 0)
+	e.forgetTold(o)
 	e.driveWalk(o, lookup.Event{What: lookup.Tick})
 }
 
@@ -167,6 +173,10 @@ func (e *Engine) driveWalk(o *op, ev lookup.Event) (fresh int) {
 	o.wake, _ = o.walk.Wake()
 	if o.get != nil {
 		o.wake = mono.Earlier(o.wake, o.get.due)
+	}
+	if o.up != nil && !o.lingers && o.walk.Lingers() {
+		o.lingers = true
+		e.drivePlan(o.up, boot.Event{What: boot.Lingers, Attempt: o.step})
 	}
 	return fresh
 }

@@ -114,6 +114,22 @@ func (l *Lookup) busy(peer int32) bool {
 	return false
 }
 
+// Lingers reports whether somebody has answered and all that the lookup still
+// waits for is late: nobody is left to be asked, and every request under way has
+// lost its slot. What has to be known of the others is known.
+func (l *Lookup) Lingers() bool {
+	if l.end != Running || l.stats.Successes == 0 {
+		return false
+	}
+	for i := range l.walks {
+		w := &l.walks[i]
+		if w.firm > 0 || w.budget > 0 && (l.best(w) >= 0 || l.mayProbe(w)) {
+			return false
+		}
+	}
+	return true
+}
+
 // Flying calls f with each attempt under way, the oldest first.
 func (l *Lookup) Flying(f func(at Attempt, h contact.Handle, began, hard mono.Time, overdue bool)) {
 	for i := range l.flights {

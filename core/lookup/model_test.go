@@ -402,7 +402,23 @@ func (m *model) compare(now mono.Time, l *Lookup) {
 		return
 	}
 	m.alive(now, l)
+	m.lingers(l)
 	m.agree(l)
+}
+
+// lingers checks that the lookup says whether it only waits for the late. What
+// region probes wait for a slot the model does not know.
+func (m *model) lingers(l *Lookup) {
+	calm := slices.ContainsFunc(m.guests, func(g guest) bool { return g.state == answered })
+	for _, f := range m.air {
+		calm = calm && f.late
+	}
+	for p := range m.paths {
+		calm = calm && (m.nearest(p) == 0 || m.paths[p].sent == part(m.cfg.MaxPeers, m.cfg.Paths, p))
+	}
+	if said := l.Lingers(); said && !calm || calm && !said && m.cfg.ProbeRounds == 0 {
+		m.wrong("it says that it lingers: %v, and does: %v", said, calm)
+	}
 }
 
 // alive checks a lookup that goes on: I1, I2 and the timer.

@@ -1,6 +1,8 @@
 package lookup
 
 import (
+	"slices"
+
 	"github.com/waymark-dht/waymark/core/key"
 	"github.com/waymark-dht/waymark/core/mono"
 	"github.com/waymark-dht/waymark/core/params"
@@ -39,6 +41,11 @@ func (l *Lookup) issueProbe(now mono.Time, w *walk, env Env) bool {
 		return true
 	}
 	return false
+}
+
+// mayProbe reports whether a region probe of the walk waits for a slot alone.
+func (l *Lookup) mayProbe(w *walk) bool {
+	return slices.ContainsFunc(w.probes, func(p probe) bool { return !l.busy(p.peer) })
 }
 
 // probing reports whether region probes of the walk wait or are under way.
