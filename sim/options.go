@@ -20,6 +20,7 @@ type Options struct {
 	Seasoned  int           // lookups that each asker has made before the one that counts
 	Warm      bool          // askers are connected to everybody in their tables
 	Proximity bool          // big buckets hold the fastest of ProximityPopulation candidates
+	Site      bool          // all members are on one site
 	Transport Transport     // what a new connection costs
 	Duration  time.Duration // virtual time of a scenario that has no end by itself
 	Rest      time.Duration // virtual time between the fault's end and the lookups that count

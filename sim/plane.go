@@ -42,6 +42,10 @@ func settle(r *rand.Rand) place {
 	return p
 }
 
+// onSite is the access of members that are all on one site: what a handshake
+// costs the machines there, and hardly any way.
+const onSite = 2
+
 // rtt returns the round-trip time between two places, without jitter.
 func rtt(a, b place) time.Duration {
 	ms := math.Hypot(float64(a.x-b.x), float64(a.y-b.y)) + float64(a.access) + float64(b.access)

@@ -123,7 +123,8 @@ type Result struct {
 	Ready      int     `json:"ready,omitempty"`
 	Boot50     float64 `json:"boot_p50_ms,omitempty"`
 	Boot95     float64 `json:"boot_p95_ms,omitempty"`
-	Fill       float64 `json:"table_fill,omitempty"` // of what the tables could hold
+	BootMax    float64 `json:"boot_max_ms,omitempty"` // join
+	Fill       float64 `json:"table_fill,omitempty"`  // of what the tables could hold
 
 	// The way back: nodes that a fault put out of use, and how long after its
 	// end they were of use again.

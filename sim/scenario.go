@@ -21,6 +21,7 @@ type Scenario struct {
 var Scenarios = []Scenario{
 	{"lookups", "random lookups in a network of which a share is dead", Lookups},
 	{"bootstrap", "every node joins from nothing through a few seeds", Bootstrap},
+	{"join", "newcomers, one after the other, come into a network of which a share is dead", Join},
 	{"seeds-down", "every seed is down at first; all join within the way back", SeedsDown},
 	{"mass-leave", "30 % of the network leave at once", MassLeave},
 	{"all-seeds-dead", "the seeds die for good; nodes that restart remember others", AllSeedsDead},
@@ -65,6 +66,7 @@ var Settings = []Setting{
 	{"paths", "disjoint paths of a lookup", whole(func(o *Options) *int { return &o.Engine.Paths }), setWhole(func(o *Options) *int { return &o.Engine.Paths }, 1, params.MaxPaths)},
 	{"warm", "true: askers are connected to their tables", truth(func(o *Options) *bool { return &o.Warm }), setTruth(func(o *Options) *bool { return &o.Warm })},
 	{"proximity", "true: big buckets hold the fastest", truth(func(o *Options) *bool { return &o.Proximity }), setTruth(func(o *Options) *bool { return &o.Proximity })},
+	{"site", "true: all members are on one site", truth(func(o *Options) *bool { return &o.Site }), setTruth(func(o *Options) *bool { return &o.Site })},
 	{"transport", "quic or tcp", transport, setTransport},
 	{"duration", "how long the fault lasts, in virtual time", lasting(func(o *Options) *time.Duration { return &o.Duration }), setLasting(func(o *Options) *time.Duration { return &o.Duration })},
 	{"policy", "lookups: by whose rules: waymark, go-like or rust-like", policy, setPolicy},

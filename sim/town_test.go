@@ -83,7 +83,7 @@ func TestSettingsArePartOfTheCommand(t *testing.T) {
 	for _, s := range Settings {
 		o := Options{Nodes: 5, Scenario: "lookups"}
 		plain := o.Command()
-		good := map[string]string{"policy": "go-like", "deadline": "1m30s", "dial": "1m30s", "request": "1m30s", "warm": "true", "proximity": "true", "scale": "1m30s", "again": "1m30s", "shape": "50", "transport": "tcp", "duration": "1m30s", "rest": "1m30s"}[s.Name]
+		good := map[string]string{"policy": "go-like", "deadline": "1m30s", "dial": "1m30s", "request": "1m30s", "warm": "true", "proximity": "true", "site": "true", "scale": "1m30s", "again": "1m30s", "shape": "50", "transport": "tcp", "duration": "1m30s", "rest": "1m30s"}[s.Name]
 		if good == "" {
 			good = "3"
 		}

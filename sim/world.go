@@ -115,7 +115,11 @@ func (w *World) settle() uint32 {
 // join adds the member that is the last contact of the book.
 func (w *World) join() uint32 {
 	n := uint32(len(w.nodes))
-	w.nodes = append(w.nodes, node{place: settle(w.rnd.places), slow: w.rnd.places.Float64() < slowShare})
+	at := settle(w.rnd.places)
+	if w.opt.Site {
+		at = place{access: onSite}
+	}
+	w.nodes = append(w.nodes, node{place: at, slow: w.rnd.places.Float64() < slowShare})
 	w.nodes[n].tab = table.New(w.key(n), w.book, w.opt.Engine.Table)
 	w.truthStale = true
 	return n
