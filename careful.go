@@ -9,7 +9,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 )
 
-// careful keeps the process alive when an owner's validator or hook panics. It
+// careful (KAD-11.8) keeps the process alive when an owner's validator or hook panics. It
 // is called with whatever strangers send, who must not be able to end a node by
 // that: what it was asked about is refused. The first panic is logged with its
 // stack; those after it are only refusals, of which a stranger can cause many.

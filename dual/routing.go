@@ -201,7 +201,8 @@ func (d *DHT) FindProviders(ctx context.Context, c cid.Cid) ([]peer.AddrInfo, er
 // SearchProviders calls found with who provides what a CID names in either
 // network, each peer once, as they are found, until count of them are; 0 is
 // params.MaxProvidersFound. It returns why it ended: engine.PartialDeadline if
-// either network may have more. Found must return at once.
+// either network may have more. Found is called by one goroutine at a time; it
+// may take its time, which comes on top of the bound.
 func (d *DHT) SearchProviders(ctx context.Context, c cid.Cid, count int, found func(peer.AddrInfo)) (waymark.Outcome, error) {
 	most := count
 	if count == 0 || count > params.MaxProvidersFound {
