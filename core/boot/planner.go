@@ -271,7 +271,7 @@ func (p *Planner) walkEnded(now mono.Time, a attempt, how Step, enough bool, env
 
 // lingers notes that a walk only waits for the late: it no longer holds up what
 // comes after it. Else each step of a bootstrap would wait for its own silent
-// peers, one after the other, though nothing in the next depends on them. KAD-5.14.
+// peers, one after the other, though nothing in the next depends on them. KAD-5.15.
 func (p *Planner) lingers(id Attempt, env Env) bool {
 	for i := range p.open {
 		a := &p.open[i]
