@@ -17,6 +17,7 @@ const (
 	outageLasts   = 30 * time.Minute
 	outagePercent = 5
 	mayGrow       = 1.1 // the last quarter against the second one
+	growSamples   = 32  // eight in a quarter: the spread of fewer says nothing
 )
 
 // soak watches a town for days: what it keeps, and what those without a
@@ -73,7 +74,8 @@ func (w *World) pending() int { return len(w.queue.heap) }
 
 // Soak lets the members of a town come and go for a week, in use all the time;
 // every three hours a twentieth of them is without a network for half an hour.
-// Nothing that a node keeps may grow, who is offline may not send more than is
+// Nothing that a node keeps may grow, which is judged of runs of 32 samples (320
+// minutes) and more; who is offline may not send more than is
 // stated, and is of use again within the way back. Then there are lookups.
 func Soak(opt Options) (Result, error) {
 	if opt.Nodes == 0 {
@@ -190,10 +192,19 @@ func quarters(all []float64) (early, late, chance float64) {
 	return early, late, 3 * math.Sqrt(chance/count/count)
 }
 
+// judged are the samples by which growth is told, by meter: none of a run that
+// was too short for that (five hours and a third).
+func (s *soak) judged() [][]float64 {
+	if len(s.samples[0]) < growSamples {
+		return nil
+	}
+	return s.samples
+}
+
 // growth is the most that any meter has grown from the second quarter of the
 // time to the last one, as a factor, what chance can do left out.
 func (s *soak) growth() (most float64) {
-	for _, all := range s.samples {
+	for _, all := range s.judged() {
 		early, late, chance := quarters(all)
 		most = max(most, (late-chance+1)/(early+1))
 	}
@@ -208,7 +219,7 @@ func (s *soak) verdict(err error) error {
 	if s.worst.sent > s.worst.stated {
 		return s.t.w.broken("a member without a network sent %d requests in a minute, more than %d", s.worst.sent, s.worst.stated)
 	}
-	for i, all := range s.samples {
+	for i, all := range s.judged() {
 		early, late, chance := quarters(all)
 		if late > early*mayGrow+chance {
 			return s.t.w.broken("%s grew from %.1f to %.1f, all members together", meters[i].name, early, late)
