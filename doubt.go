@@ -22,13 +22,15 @@ func (d *doubt) raise() {
 }
 
 // of returns the connection that is to blame for the failure of an attempt, or
-// nil: if time ran out on a doubtful one, that says nothing of the peer.
+// nil: if time ran out on a doubtful one, that says nothing of the peer. Nor does
+// it if that was cut: by a peer that has forgotten it, or by us, when the first
+// of several requests on it had run out.
 func (d *doubt) of(a *attempt, f contact.Failure) network.Conn {
 	at := d.at.Load()
 	a.mu.Lock()
 	conn := a.conn
 	a.mu.Unlock()
-	if at == nil || conn == nil || !f.RanOut() || !conn.Stat().Opened.Before(*at) {
+	if at == nil || conn == nil || !(f.RanOut() || f == contact.Reset) || !conn.Stat().Opened.Before(*at) {
 		return nil
 	}
 	return conn

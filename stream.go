@@ -50,6 +50,9 @@ func (w *workers) exchange(a *attempt) engine.Event {
 		s = nil
 		m, err = w.talk(a, nil)
 	}
+	if err != nil && w.cutByChange(a, err) {
+		m, err = w.talk(a, nil)
+	}
 	if err != nil {
 		how, detail := a.verdict(err, w.cfg.DialWatch)
 		w.mu.Lock()
@@ -60,6 +63,14 @@ func (w *workers) exchange(a *attempt) engine.Event {
 	a.enter(checking)
 	a.uses(nil, nil) // whoever is slow from here on is on our side
 	return w.answered(a, m, from)
+}
+
+// cutByChange reports whether an attempt ended because its connection, which is
+// from before a change, was cut under it: the request is made again on another.
+// KAD-5.9.
+func (w *workers) cutByChange(a *attempt, err error) bool {
+	how, _ := a.verdict(err, w.cfg.DialWatch)
+	return how == contact.Reset && w.doubt.of(a, how) != nil
 }
 
 // answered is the outcome of an answer: what the node's policy and the key's
