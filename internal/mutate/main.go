@@ -17,13 +17,15 @@ import (
 	"time"
 )
 
-// patience is what the tests of one package may take; a defect that makes them
-// hang is caught as well.
-const patience = 20 * time.Second
-
-// townPatience is the same for the simulator, which takes three seconds of
-// processor time when nothing is wrong.
-const townPatience = time.Minute
+// The time that the tests of one room get; a defect that makes them hang is
+// caught as well. With nothing wrong they take some seconds of a machine that has
+// nothing else to do: what a busy one needs is measured, and mutants get that
+// much more.
+const (
+	patience     = 20 * time.Second
+	townPatience = time.Minute // of the simulator
+	firstTry     = 5 * time.Minute
+)
 
 func main() {
 	only := flag.String("only", "", "try only the mutants whose name contains this")
@@ -51,8 +53,13 @@ func run(ctx context.Context, root, only string, who bool) (killed, tried int, e
 	}
 	defer os.RemoveAll(b.dir)
 	for _, room := range rooms {
-		if v := b.test(ctx, room); v.Killer != "" {
+		began := time.Now()
+		if v := b.test(ctx, room, firstTry); v.Killer != "" {
 			return 0, 0, fmt.Errorf("%s fails without any mutant:\n%s", room, v.output)
+		}
+		b.limits[room] = 2*time.Since(began) + patience
+		if room == simulator {
+			b.limits[room] += townPatience - patience
 		}
 	}
 	for _, m := range mutants {
@@ -81,7 +88,10 @@ func run(ctx context.Context, root, only string, who bool) (killed, tried int, e
 }
 
 // bench is the copy in which mutants are tried.
-type bench struct{ dir string }
+type bench struct {
+	dir    string
+	limits map[string]time.Duration // of the tests of each room
+}
 
 // verdict says which tests of which room caught a mutant, if any did.
 type verdict struct {
@@ -106,13 +116,13 @@ func newBench(root string) (*bench, error) {
 			return nil, err
 		}
 	}
-	for _, name := range []string{"core", "sim"} {
+	for _, name := range []string{"core", "sim", "internal/bigpages"} {
 		if err := os.CopyFS(filepath.Join(dir, name), os.DirFS(filepath.Join(root, name))); err != nil {
 			os.RemoveAll(dir)
 			return nil, err
 		}
 	}
-	return &bench{dir}, nil
+	return &bench{dir: dir, limits: make(map[string]time.Duration)}, nil
 }
 
 // judge plants a mutant, runs the rooms that it can reach until one of them
@@ -146,7 +156,7 @@ func (b *bench) judge(ctx context.Context, m mutant, all bool) (v verdict, err e
 		}
 	}
 	for _, room := range m.reach() {
-		got := b.test(ctx, room)
+		got := b.test(ctx, room, b.limits[room])
 		if got.Killer == "build" {
 			return got, fmt.Errorf("%s does not compile, which proves nothing:\n%s", m.Name, got.output)
 		}
@@ -189,12 +199,12 @@ var (
 )
 
 // test runs the short tests of a room.
-func (b *bench) test(ctx context.Context, room string) verdict {
-	args := []string{"test", "-short", "-vet=off"}
+func (b *bench) test(ctx context.Context, room string, limit time.Duration) verdict {
+	args := []string{"test", "-short", "-vet=off", "-timeout", limit.String()}
 	if room == simulator {
-		args = append(args, "-timeout", townPatience.String(), "-run", simulatorTests, "./sim")
+		args = append(args, "-run", simulatorTests, "./sim")
 	} else {
-		args = append(args, "-timeout", patience.String(), "./core/"+room)
+		args = append(args, "./core/"+room)
 	}
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = b.dir
