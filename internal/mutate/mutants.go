@@ -25,7 +25,7 @@ func (e edit) plant(content string) (string, error) {
 }
 
 // rooms are those whose tests are run, those that know least first.
-var rooms = []string{"republish", "lookup", "boot", "engine", simulator}
+var rooms = []string{"contact", "siege", "republish", "lookup", "boot", "engine", simulator}
 
 // simulator drives whole networks of engines; what it needs to know of a room
 // it sees through the engine.
@@ -37,6 +37,10 @@ func (m mutant) reach() []string {
 	switch own {
 	case "republish":
 		return []string{own}
+	case "siege":
+		return []string{own, "republish", "engine", simulator}
+	case "contact":
+		return []string{own, "lookup", "boot", "engine", simulator}
 	case "boot":
 		return []string{own, "engine", simulator}
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -16,6 +17,9 @@ func TestEveryMutantCanBePlanted(t *testing.T) {
 			t.Errorf("two mutants are called %q", m.Name)
 		}
 		names = append(names, m.Name)
+		if own := path.Dir(m.Edits[0].File); m.reach()[0] != own || !slices.Contains(rooms, own) {
+			t.Errorf("%s is planted in %s, and tried on %v", m.Name, own, m.reach())
+		}
 		for _, e := range m.Edits {
 			content, err := os.ReadFile(filepath.Join("../../core", e.File))
 			if err != nil {
