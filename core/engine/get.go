@@ -160,10 +160,10 @@ func (e *Engine) expireChoice(o *op) {
 }
 
 // settleGet ends a get that has what it wants: a quorum, or a walk that is
-// over and nothing left to compare, or no time for that.
+// over and nothing left to compare.
 func (e *Engine) settleGet(o *op) {
 	switch g := o.get; {
-	case o.closed || g.choosing != 0 && !o.bound.Due(e.now.Mono):
+	case o.closed || g.choosing != 0:
 	case g.met && o.walk != nil:
 		e.driveWalk(o, lookup.Event{What: lookup.Cancel})
 	case g.met:
@@ -188,7 +188,9 @@ func (e *Engine) getWalked(o *op, r Result, closest []contact.Handle) {
 		e.getEnded(o, Stopped)
 		return
 	}
-	e.settleGet(o)
+	if e.settleGet(o); !o.closed {
+		e.uncommit(o) // it waits for its validator, and sends nothing
+	}
 }
 
 // getEnded closes a get, and sends the best value to those of the closest that

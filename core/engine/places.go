@@ -33,7 +33,7 @@ func (e *Engine) commit(o *op, n int) {
 }
 
 func (e *Engine) uncommit(o *op) {
-	e.freed = e.freed || o.used > 0
+	e.freed = true // whoever only waited counted in the others' share
 	e.committed -= o.used
 	o.used = 0
 }
@@ -58,12 +58,19 @@ func (e *Engine) grant(o *op, share int) int {
 }
 
 // spread lets those who have as many requests in flight as they were granted
-// use the places that others have left since, in this very step (I2).
+// use the places that others have left since, in this very step (I2). Who uses
+// them may end by that, and leave more.
 func (e *Engine) spread() {
-	if !e.freed {
-		return
+	for range len(e.ops) + 1 {
+		if !e.freed {
+			return
+		}
+		e.freed = false
+		e.spreadOnce()
 	}
-	e.freed = false
+}
+
+func (e *Engine) spreadOnce() {
 	share := e.share()
 	var short []*op
 	for _, o := range e.ops {
