@@ -469,3 +469,28 @@ func TestAComparisonDoesNotOutliveItsGet(t *testing.T) {
 	}
 	v.rested()
 }
+
+// A get whose walk is over sends nothing while its validator works, and has no
+// share: what it had is for others.
+func TestAGetThatWaitsForItsValidatorHoldsNoPlaces(t *testing.T) {
+	v, s := joined(t, 60)
+	s.slow = true
+	s.put(v, "/v/a", "1", 0, 1, 2)
+	s.put(v, "/v/a", "2", 3)
+	v.step(StartGet{Op: 1, Key: []byte("/v/a")})
+	for v.e.byID[1].walk != nil {
+		v.next()
+	}
+	o := v.e.byID[1]
+	if o.get.choosing == 0 {
+		t.Fatal("nothing is being compared")
+	}
+	if o.used != 0 || v.e.committed != 0 {
+		t.Errorf("it holds %d places", o.used)
+	}
+	v.run()
+	if r := v.result(1); r.Outcome != Found {
+		t.Errorf("it ends with %v", r.Outcome)
+	}
+	v.rested()
+}
