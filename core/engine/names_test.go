@@ -45,6 +45,21 @@ func TestWhatANameStandsForNowIsAsked(t *testing.T) {
 	}
 }
 
+// Nor has it within one bootstrap, when nobody looks names up beside it.
+func TestABootstrapHasRoomForWhatANameStandsForNow(t *testing.T) {
+	v := newVillage(t, 60, Config{Seeds: []Seed{{Name: "seeds.example"}}})
+	v.mute[v.members[0].ID] = true
+	v.names = map[string][]*contact.Info{"seeds.example": v.nowhere("dead", params.MaxSeeds)}
+	v.step(StartBootstrap{Op: 1})
+	v.run()
+	v.names["seeds.example"] = v.members[1:4]
+	v.step(StartBootstrap{Op: 2})
+	v.run()
+	if r := v.result(2); r.Outcome != Ready {
+		t.Errorf("%v: %v", r.Outcome, r.Report)
+	}
+}
+
 // One name that stands for many leaves room for what another stands for.
 func TestNoNameTakesTheRoomOfAnother(t *testing.T) {
 	v := newVillage(t, 60, Config{Seeds: []Seed{{Name: "many.example"}, {Name: "few.example"}}})
