@@ -10,8 +10,6 @@ import (
 	"time"
 
 	ds "github.com/ipfs/go-datastore"
-	"github.com/ipfs/go-datastore/query"
-	dssync "github.com/ipfs/go-datastore/sync"
 	record "github.com/libp2p/go-libp2p-record"
 	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/event"
@@ -201,7 +199,7 @@ func TestWithoutAutoRefreshTheTableIsLeftAlone(t *testing.T) {
 
 func TestValuesAndProvidersInAnOwnDatastore(t *testing.T) {
 	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
-		one, values, providers := mapStore(), mapStore(), mapStore()
+		one, values, providers := testkit.MapStore(), testkit.MapStore(), testkit.MapStore()
 		first := node(w, w.Host(), Datastore(one))
 		other := node(w, w.Host(), ValueDatastore(values), ProviderDatastore(providers), BootstrapPeers(infoOf(first)))
 		ready(w, other)
@@ -228,7 +226,7 @@ func TestValuesAndProvidersInAnOwnDatastore(t *testing.T) {
 			"providers in the other store": {providers, "/providers", 1},
 			"no values there":              {providers, "/v", 0},
 		} {
-			if n := count(w, c.in, c.below); n != c.expected {
+			if n := w.Keys(c.in, c.below); n != c.expected {
 				t.Errorf("%s: %d", what, n)
 			}
 		}
@@ -245,7 +243,7 @@ func TestValuesAndProvidersInAnOwnDatastore(t *testing.T) {
 // namespace that every node has is read again too.
 func TestARestartTellsNobodyWhatThePeerstoreAloneShouldKnow(t *testing.T) {
 	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
-		kept := mapStore()
+		kept := testkit.MapStore()
 		first := node(w, w.Host(), Datastore(kept))
 		other := node(w, w.Host(), BootstrapPeers(infoOf(first)))
 		ready(w, other)
@@ -272,17 +270,6 @@ func TestARestartTellsNobodyWhatThePeerstoreAloneShouldKnow(t *testing.T) {
 			t.Errorf("%d provider records came back; the public key: %v", n, err)
 		}
 	})
-}
-
-func mapStore() ds.Batching { return dssync.MutexWrap(ds.NewMapDatastore()) }
-
-func count(w *testkit.World, d ds.Batching, below string) (n int) {
-	w.Helper()
-	found, err := d.Query(w.Context(), query.Query{Prefix: below, KeysOnly: true})
-	w.Check(err)
-	all, err := found.Rest()
-	w.Check(err)
-	return len(all)
 }
 
 func TestFiltersAreAsked(t *testing.T) {
@@ -472,8 +459,8 @@ func TestANodeEndsWithItsContext(t *testing.T) {
 
 func TestTheConstructorsOfOldStillWork(t *testing.T) {
 	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
-		d := NewDHT(t.Context(), w.Host(), mapStore())
-		c := NewDHTClient(t.Context(), w.Host(), mapStore())
+		d := NewDHT(t.Context(), w.Host(), testkit.MapStore())
+		c := NewDHTClient(t.Context(), w.Host(), testkit.MapStore())
 		if d.Mode() != ModeAuto || c.Mode() != ModeClient || len(d.PeerKey()) != 32 {
 			t.Errorf("%v, %v, a key of %d bytes", d.Mode(), c.Mode(), len(d.PeerKey()))
 		}

@@ -8,8 +8,6 @@ import (
 	"time"
 
 	ds "github.com/ipfs/go-datastore"
-	"github.com/ipfs/go-datastore/query"
-	dssync "github.com/ipfs/go-datastore/sync"
 	"github.com/libp2p/go-libp2p"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -56,25 +54,13 @@ func node(w *testkit.World, h host.Host, d ds.Batching, more ...dual.Option) *du
 	return n
 }
 
-func mapStore() ds.Batching { return dssync.MutexWrap(ds.NewMapDatastore()) }
-
-// keys is what a datastore has below a key.
-func keys(w *testkit.World, d ds.Batching, below string) (n int) {
-	w.Helper()
-	found, err := d.Query(w.Context(), query.Query{Prefix: below, KeysOnly: true})
-	w.Check(err)
-	all, err := found.Rest()
-	w.Check(err)
-	return len(all)
-}
-
 // trio is three nodes on both networks that know each other.
 func trio(w *testkit.World, first ds.Batching) (nodes []*dual.DHT) {
 	w.Helper()
 	for i := range 3 {
 		d := first
 		if i > 0 {
-			d = mapStore()
+			d = testkit.MapStore()
 		}
 		nodes = append(nodes, node(w, local(w, i+1), d))
 		if i > 0 {
@@ -90,7 +76,7 @@ func trio(w *testkit.World, first ds.Batching) (nodes []*dual.DHT) {
 
 func TestTwoNetworksAreOneRouting(t *testing.T) {
 	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
-		kept := mapStore()
+		kept := testkit.MapStore()
 		nodes := trio(w, kept)
 		a, b := nodes[0], nodes[2]
 		if !a.WANActive() || a.LAN.RoutingTable().Size() != 2 || a.WAN.RoutingTable().Size() != 2 {
@@ -120,20 +106,20 @@ func TestTwoNetworksAreOneRouting(t *testing.T) {
 // for them, and a restart finds both, with the addresses that each network has.
 func TestOneDatastoreHasTheRecordsOfBothApart(t *testing.T) {
 	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
-		kept := mapStore()
+		kept := testkit.MapStore()
 		nodes := trio(w, kept)
 		w.Check(nodes[1].WAN.Provide(t.Context(), testkit.CID("of the world"), true))
 		w.Check(nodes[1].LAN.Provide(t.Context(), testkit.CID("of the LAN"), true))
 		w.Check(nodes[1].WAN.PutValue(t.Context(), "/v/x", []byte("1:x")))
 		for below, want := range map[string]int{"/providers": 1, "/v": 1, "/waymark/lan/providers": 1, "/waymark/lan/v": 0} {
-			if n := keys(w, kept, below); n != want {
+			if n := w.Keys(kept, below); n != want {
 				t.Errorf("%d entries below %s, and not %d", n, below, want)
 			}
 		}
 		h := nodes[0].Host()
 		w.Check(nodes[0].Close())
 		for below, want := range map[string]int{"/waymark/blobs": 1, "/waymark/lan/waymark/blobs": 1} {
-			if n := keys(w, kept, below); n < want {
+			if n := w.Keys(kept, below); n < want {
 				t.Errorf("nothing below %s", below)
 			}
 		}

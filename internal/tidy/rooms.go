@@ -105,7 +105,7 @@ var Rooms = []Room{
 	{Path: "internal/drive"},
 	{Path: "internal/conform", Uses: []string{"core/*", "internal/drive", "internal/fault"}, Others: slices.Concat(libp2p, boxo, protowire)},
 	{Path: "internal/devnet", Uses: []string{".", "core/*", "internal/fault"}, Others: libp2p},
-	{Path: "internal/testkit", Uses: []string{".", "core/*", "lan", "internal/devnet", "internal/fault"}, Others: slices.Concat(libp2p, testOnly)},
+	{Path: "internal/testkit", Uses: []string{".", "core/*", "lan", "internal/devnet", "internal/fault"}, Others: slices.Concat(libp2p, testOnly, []string{"github.com/ipfs/go-datastore"})},
 }
 
 // roomOf returns the line of the map for a folder.
