@@ -34,16 +34,21 @@ type away struct {
 	at   int
 }
 
-// Fill gives every node a full table: what is true of the network now.
-func (w *World) Fill() {
+// Fill gives every node a full table: what is true of the network now. It
+// fails only if Building stops it, or has stopped NewWorld.
+func (w *World) Fill() error {
 	f := filler{w: w, all: newRing(w, func(uint32) bool { return true }), rnd: w.rnd.fill}
 	f.drawn = make([]uint32, len(f.all.nodes))
 	for b := range f.buckets {
 		f.buckets[b] = capacity(w.opt.Engine.Table.Sizes, b)
 	}
-	for n := range uint32(len(w.nodes)) {
-		f.fill(n)
+	for n := range len(w.nodes) {
+		if !w.building(n, n, filledBetween) {
+			break
+		}
+		f.fill(uint32(n))
 	}
+	return w.violated
 }
 
 // capacity is the size of bucket b of the table that an engine makes.

@@ -21,7 +21,9 @@ const (
 func Join(opt Options) (Result, error) {
 	opt = opt.defaults("join", 1000, 300)
 	w := NewWorld(opt)
-	w.Fill()
+	if err := w.Fill(); err != nil {
+		return w.finish(err)
+	}
 	w.Kill(opt.Dead)
 	j := &joining{w: w, boots: boots{w: w}, began: make(map[uint32]mono.Time), asked: newInquiry(w)}
 	w.ended, w.useful = j.ended, j.useful

@@ -21,7 +21,9 @@ const spread = 60 * time.Second
 func newLookups(opt Options) *World {
 	opt = opt.defaults("lookups", 10_000, 1000)
 	w := NewWorld(opt)
-	w.Fill()
+	if w.Fill() != nil {
+		return w // Run says that it was stopped
+	}
 	w.Kill(opt.Dead)
 	askers := make(map[uint32]*asker, opt.Lookups)
 	w.ended = func(n uint32, f engine.OpEnded) {

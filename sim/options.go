@@ -35,7 +35,10 @@ type Options struct {
 	Numbers                 // of every lookup
 	Engine    engine.Config // of every node; Terse is always set
 
-	// Progress, if set, is called now and then; false stops the run.
+	// Building, if set, is called now and then while the network is made, with
+	// how many of its members have a table; false stops the run.
+	Building func(done, of int) bool
+	// Progress, if set, is called now and then from then on; false stops the run.
 	Progress func(now mono.Time, events uint64) bool
 	// Measure, if set, is called at the end, while the world is in memory.
 	Measure func(events uint64)

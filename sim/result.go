@@ -197,7 +197,7 @@ func names(r engine.Result, who *contact.Info) bool {
 
 // finish measures and sums up the world when its run has ended.
 func (w *World) finish(err error) (Result, error) {
-	if w.opt.Measure != nil {
+	if w.opt.Measure != nil && w.events > 0 {
 		w.opt.Measure(w.events)
 	}
 	r := w.Result()

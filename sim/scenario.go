@@ -47,7 +47,7 @@ func ScenarioOf(name string) (Scenario, bool) {
 	return Scenarios[i], true
 }
 
-// ErrStopped is the end of a run that Progress stopped.
+// ErrStopped is the end of a run that Building or Progress stopped.
 var ErrStopped = errors.New("sim: stopped before its end")
 
 // Setting is an option that `--set NAME=VALUE` changes.

@@ -45,7 +45,9 @@ func Sweep(opt Options) (Result, error) {
 		opt.Keys = sweepKeys * opt.Nodes / sweepNodes
 	}
 	w := NewWorld(opt)
-	w.Fill()
+	if err := w.Fill(); err != nil {
+		return w.finish(err)
+	}
 	w.Kill(opt.Dead)
 	s := newSweeping(w)
 	err := s.run()

@@ -28,7 +28,9 @@ func Sybil(opt Options) (Result, error) {
 	}
 	return besides(opt, func(o Options) (*attack, error) {
 		a := newAttack(o)
-		a.w.Fill()
+		if err := a.w.Fill(); err != nil {
+			return a, err
+		}
 		a.w.Kill(o.Dead)
 		a.w.corrupt(o.Liars)
 		return a, a.lookups(a.w.preimage)
@@ -61,7 +63,9 @@ func Eclipse(opt Options) (Result, error) {
 			a.w.settle()
 		}
 		a.w.wanted = nil
-		a.w.Fill()
+		if err := a.w.Fill(); err != nil {
+			return a, err
+		}
 		a.w.Kill(o.Dead)
 		for n := first; n < len(a.w.nodes); n++ {
 			a.w.setState(uint32(n), sybil)

@@ -46,7 +46,9 @@ func (t *town) seeds() uint32 { return min(seedCount, uint32(len(t.w.nodes))) }
 // others and lets the town settle.
 func (t *town) inhabit() error {
 	w := t.w
-	w.Fill()
+	if err := w.Fill(); err != nil {
+		return err
+	}
 	w.Kill(w.opt.Dead)
 	for n := range uint32(len(w.nodes)) {
 		if w.nodes[n].state == healthy {

@@ -89,16 +89,33 @@ func (a *actor) local(at mono.Time) mono.Time { return at.Add(-a.slept) }
 // world is the way back.
 func (a *actor) world(at mono.Time) mono.Time { return at.Add(a.slept) }
 
-// NewWorld returns a world whose members are drawn, with empty tables.
+// NewWorld returns a world whose members are drawn, with empty tables. If
+// Building stops it they are not all there: Fill and Run say so at once.
 func NewWorld(opt Options) *World {
 	w := &World{opt: opt, rnd: newStreams(opt.Seed), book: contact.NewBook(), truthStale: true}
 	w.book.Pin()
 	w.opt.Engine.Scratch = new(engine.Scratch)
 	w.nodes = make([]node, 0, opt.Nodes)
-	for len(w.nodes) < opt.Nodes {
+	for len(w.nodes) < opt.Nodes && w.building(len(w.nodes), 0, drawnBetween) {
 		w.settle()
 	}
 	return w
+}
+
+// How many members are drawn, and how many get their tables, between two calls
+// of Building: a few hundredths of a second's worth.
+const (
+	drawnBetween  = 1 << 12
+	filledBetween = 1 << 8
+)
+
+// building is asked before each turn of a loop that makes the world. It reports
+// whether to go on.
+func (w *World) building(turn, filled, between int) bool {
+	if w.violated == nil && turn%between == 0 && w.opt.Building != nil && !w.opt.Building(filled, w.opt.Nodes) {
+		w.violated = ErrStopped
+	}
+	return w.violated == nil
 }
 
 // settle adds one member, with an identifier of its own.

@@ -136,7 +136,7 @@ func newSimRun(name string, f simFlags) (*simRun, error) {
 		return nil, unknownScenario(name)
 	}
 	r := &simRun{story: story, flags: f, meters: newSimMeters()}
-	r.opt = sim.Options{Nodes: f.nodes, Seed: f.seed, Dead: f.dead, Progress: r.meters.progress, Measure: r.meters.measure}
+	r.opt = sim.Options{Nodes: f.nodes, Seed: f.seed, Dead: f.dead, Building: r.meters.building, Progress: r.meters.progress, Measure: r.meters.measure}
 	for _, to := range [][2]string{{"report", f.report}, {"record", f.record}} {
 		if err := writable(to[1]); err != nil {
 			return nil, unwritten(to[0], err)
@@ -207,10 +207,13 @@ func (r *simRun) run(ctx context.Context, out *cli.Out) (ending, error) {
 	out.Say("waymark %s · simulation of %s · seed %d", release, r.story.Name, r.flags.seed)
 	out.Say("%s", r.story.About)
 	err := r.simulate(ctx, out)
-	out.Summary("%s virtual in %s", cli.Duration(r.result.Virtual), cli.Duration(r.meters.elapsed()))
-	switch stopped := errors.Is(err, sim.ErrStopped); {
-	case stopped && r.result.TraceHash == "": // it never began
+	stopped := errors.Is(err, sim.ErrStopped)
+	if stopped && r.result.Events == 0 { // it never began
+		out.Summary("stopped while the network was being built, after %s", cli.Duration(r.meters.elapsed()))
 		return ending{"cancelled", r.result}, ctx.Err()
+	}
+	out.Summary("%s virtual in %s", cli.Duration(r.result.Virtual), cli.Duration(r.meters.elapsed()))
+	switch {
 	case stopped:
 		r.print(err)
 		return ending{"cancelled", r.result}, ctx.Err()
@@ -233,11 +236,7 @@ func (r *simRun) simulate(ctx context.Context, out *cli.Out) error {
 		x, err := r.story.Run(r.opt)
 		done <- simEnd{x, err}
 	}()
-	end, ended := r.watch(ctx, done)
-	if !ended {
-		r.result = sim.Result{Scenario: r.story.Name, Nodes: r.flags.nodes, Seed: r.opt.Seed, Dead: r.opt.Dead}
-		return sim.ErrStopped
-	}
+	end := r.watch(ctx, done)
 	r.result = end.result
 	r.result.EventsPerCPUs = math.Round(r.meters.rate)
 	r.result.BytesPerNode = math.Round(r.meters.bytes / float64(max(r.result.Nodes, 1)))
@@ -250,26 +249,18 @@ type simEnd struct {
 	err    error
 }
 
-// stopWithin is the time that a run gets to stop by itself. While a large
-// network is being built it looks up from that only at the end: then it is left
-// to the end of the process.
-const stopWithin = 2 * time.Second
-
-// watch shows the run until it ends, and stops it when ctx does. It reports
-// whether the run has ended.
-func (r *simRun) watch(ctx context.Context, done <-chan simEnd) (end simEnd, ended bool) {
+// watch shows the run until it ends, and stops it when ctx does.
+func (r *simRun) watch(ctx context.Context, done <-chan simEnd) simEnd {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
-	stop, left := ctx.Done(), (<-chan time.Time)(nil)
+	stop := ctx.Done()
 	for {
 		select {
 		case end := <-done:
-			return end, true
+			return end
 		case <-stop:
 			r.meters.stop.Store(true)
-			stop, left = nil, time.After(stopWithin)
-		case <-left:
-			return end, false
+			stop = nil
 		case <-tick.C:
 			r.out.Show(r.meters)
 		}

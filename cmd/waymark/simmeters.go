@@ -14,6 +14,8 @@ import (
 // what it costs. The run writes, the command reads.
 type simMeters struct {
 	stop   atomic.Bool
+	tables atomic.Int64 // that the network has so far
+	wanted atomic.Int64 // when it is built
 	now    atomic.Int64 // virtual
 	events atomic.Uint64
 	began  time.Time
@@ -26,6 +28,16 @@ type simMeters struct {
 
 func newSimMeters() *simMeters {
 	return &simMeters{began: time.Now(), before: cpuSeconds()}
+}
+
+// building is called by the run while it makes a network; of some scenarios
+// there are two, and the last one is measured.
+func (m *simMeters) building(done, of int) bool {
+	m.tables.Store(int64(done))
+	m.wanted.Store(int64(of))
+	m.events.Store(0)
+	m.first = 0
+	return !m.stop.Load()
 }
 
 // progress is called by the run; it goes on unless it is to stop.
@@ -56,7 +68,8 @@ func (m *simMeters) elapsed() time.Duration { return time.Since(m.began) }
 func (m *simMeters) Line() string {
 	now, events, real := time.Duration(m.now.Load()), m.events.Load(), m.elapsed()
 	if events == 0 {
-		return "building the network"
+		all := max(1, m.wanted.Load())
+		return fmt.Sprintf("building the network · %d %% of %s tables", 100*m.tables.Load()/all, cli.Number(int(all)))
 	}
 	return fmt.Sprintf("virtual %s · %.0f× real time · %d events · %.0f/s",
 		cli.Duration(now), now.Seconds()/real.Seconds(), events, float64(events)/real.Seconds())
