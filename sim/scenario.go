@@ -21,7 +21,7 @@ type Scenario struct {
 var Scenarios = []Scenario{
 	{"lookups", "random lookups in a network of which a share is dead", Lookups},
 	{"bootstrap", "every node joins from nothing through a few seeds", Bootstrap},
-	{"join", "newcomers, one after the other, come into a network of which a share is dead", Join},
+	{"join", "newcomers join, one by one, a network of which a share is dead", Join},
 	{"seeds-down", "every seed is down at first; all join within the way back", SeedsDown},
 	{"mass-leave", "30 % of the network leave at once", MassLeave},
 	{"all-seeds-dead", "the seeds die for good; nodes that restart remember others", AllSeedsDead},

@@ -200,7 +200,7 @@ func (w *World) Run(until mono.Time) error {
 			w.violated = ErrStopped
 		}
 	}
-	if until != mono.Never {
+	if until != mono.Never && w.violated == nil {
 		w.now = max(w.now, until)
 	}
 	return w.violated

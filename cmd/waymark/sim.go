@@ -285,7 +285,7 @@ func (r *simRun) writeReport(broken error) error {
 	if r.flags.report == "" {
 		return nil
 	}
-	page := simReport{story: r.story, result: r.result, plots: r.plots, command: r.command()}
+	page := simReport{asked: r.flags.nodes, story: r.story, result: r.result, plots: r.plots, command: r.command()}
 	if broken != nil {
 		page.broken = broken.Error()
 	}
@@ -305,59 +305,15 @@ func (r *simRun) command() string {
 
 // print is the report for people.
 func (r *simRun) print(err error) {
-	x, out := r.result, r.out
-	row(out, "nodes", fmt.Sprintf("%s · %d %% dead · seed %d", memberWords(r.flags.nodes, x.Nodes), x.Dead, x.Seed))
-	if x.Bootstraps > 0 {
-		row(out, "joined", fmt.Sprintf("%s of %s · p50 %s · p95 %s", cli.Number(x.Ready), cli.Number(x.Bootstraps), millis(x.Boot50), millis(x.Boot95)))
+	for _, f := range simFigures(r.flags.nodes, r.result) {
+		row(r.out, f.name, strings.Join(f.words, " · "))
 	}
-	if x.Back > 0 {
-		row(out, "of use", fmt.Sprintf("%d nodes · p50 %s · p95 %s · last %s of at most %s", x.Back, millis(x.Back50), millis(x.Back95), millis(x.BackMax), millis(x.BackBound)))
-	}
-	if x.Lookups > 0 {
-		row(out, "lookups", fmt.Sprintf("%s, %s converged · p50 %s · p95 %s · recall %.4f", cli.Number(x.Lookups), cli.Number(x.Converged), millis(x.P50), millis(x.P95), x.Recall))
-		row(out, "first", fmt.Sprintf("p50 %s · p95 %s;  15 of 20: p50 %s · p95 %s", millis(x.First50), millis(x.First95), millis(x.Most50), millis(x.Most95)))
-		row(out, "cost", fmt.Sprintf("%.1f requests each · depth %.2f", x.Requests, x.Depth))
-	}
-	for i, s := range x.Swept {
-		if s.Keys > 0 {
-			row(out, []string{"at once", "a cycle"}[i], fmt.Sprintf("%d keys · %d lookups · %d batches · on %.2f of the closest, %d at least", s.Keys, s.Lookups, s.Batches, s.Mean, s.Least))
-		}
-	}
-	for _, k := range x.Kept {
-		row(out, fmt.Sprintf("%.0f h", k.Hours), fmt.Sprintf("%.4f still there · %.1f holders each · %d of %d found", k.There, k.Holders, k.Found, k.Tries))
-	}
-	row(out, "bound", fmt.Sprintf("%s · overdue %d · stalled %d · at most %s over", cli.Count(int(x.Operations), "operation"), x.Overdue, x.Stalled, millis(x.MaxOverBound)))
-	row(out, "engine", engineWords(x, " · "))
-	row(out, "trace", x.TraceHash)
-	mark := out.Style.Green("✓") + " every promise held"
+	mark := r.out.Style.Green("✓") + " every promise held"
 	switch {
 	case errors.Is(err, sim.ErrStopped):
-		mark = out.Style.Yellow("!") + " stopped before its end"
+		mark = r.out.Style.Yellow("!") + " stopped before its end"
 	case err != nil:
-		mark = out.Style.Red("✗") + " a promise broke"
+		mark = r.out.Style.Red("✗") + " a promise broke"
 	}
-	row(out, "outcome", mark)
-}
-
-func millis(ms float64) string { return cli.Duration(time.Duration(ms * float64(time.Millisecond))) }
-
-// engineWords says what a run cost. A run that was cut off was not measured.
-func engineWords(x sim.Result, between string) string {
-	words := []string{cli.Number(int(x.Events)) + " events"}
-	if x.EventsPerCPUs > 0 {
-		words = append(words, cli.Number(int(x.EventsPerCPUs))+" per CPU second")
-	}
-	if x.BytesPerNode > 0 {
-		words = append(words, cli.Number(int(x.BytesPerNode))+" bytes per node")
-	}
-	return strings.Join(words, between)
-}
-
-// memberWords says how many members a network had, those who came later among
-// them.
-func memberWords(asked, all int) string {
-	if asked == 0 || asked == all {
-		return cli.Number(all)
-	}
-	return fmt.Sprintf("%s and %s who came later", cli.Number(asked), cli.Number(all-asked))
+	row(r.out, "outcome", mark)
 }

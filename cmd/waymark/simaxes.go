@@ -67,9 +67,9 @@ func timeAxis(most time.Duration) axis {
 // percentAxis is an axis of shares, in percent, from a lowest one: where all is near
 // 100 %, an axis from 0 would show nothing.
 func percentAxis(low float64) axis {
-	for _, begin := range []float64{99, 95, 90, 80, 50} {
-		if 100*low >= begin {
-			return axis{begin, 100, (100 - begin) / plotTicks, " %"}
+	for _, begin := range []struct{ at, step float64 }{{99, .25}, {95, 1}, {90, 2.5}, {80, 5}, {50, 10}} {
+		if 100*low >= begin.at {
+			return axis{begin.at, 100, begin.step, " %"}
 		}
 	}
 	return axis{0, 100, 25, " %"}
@@ -93,7 +93,7 @@ func axes(up, right axis) string {
 	})
 	fmt.Fprintf(&b, `<path class="axis" d="M%d %dH%d"/>`, plotLeft, plotBottom, plotRight)
 	if up.low > 0 {
-		fmt.Fprintf(&b, `<text x="%d" y="%d">the axis begins at %.6g%s</text>`, plotLeft+6, plotBottom-24, up.low, up.unit)
+		fmt.Fprintf(&b, `<text x="%d" y="%d" text-anchor="end">the axis begins at %.6g%s</text>`, plotRight, plotBottom-24, up.low, up.unit)
 	}
 	return b.String()
 }

@@ -71,8 +71,8 @@ func (m *simMeters) Line() string {
 		all := max(1, m.wanted.Load())
 		return fmt.Sprintf("building the network · %d %% of %s tables", 100*m.tables.Load()/all, cli.Number(int(all)))
 	}
-	return fmt.Sprintf("virtual %s · %.0f× real time · %d events · %.0f/s",
-		cli.Duration(now), now.Seconds()/real.Seconds(), events, float64(events)/real.Seconds())
+	return fmt.Sprintf("virtual %s · %.0f× real time · %s events · %s/s",
+		cli.Duration(now), now.Seconds()/real.Seconds(), cli.Number(int(events)), cli.Number(int(float64(events)/real.Seconds())))
 }
 
 // Region implements cli.View.

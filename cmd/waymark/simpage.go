@@ -15,6 +15,7 @@ type simReport struct {
 	story   sim.Scenario
 	result  sim.Result
 	plots   sim.Plots
+	asked   int    // how many members were, or 0
 	command string // that repeats the run
 	broken  string // the promise that broke, if one did
 }
@@ -40,7 +41,7 @@ func (s simReport) page() []byte {
 	plot(&b, "How full the tables are", "contacts of a member by bucket, the mean; the outline is what there is to hold: the bucket’s size, or all who belong there", levels(p.Fill))
 	plot(&b, "Time against bound", "share of the operations that had ended by then, by the part of their bound", ofBound(p.Bound))
 	b.WriteString("<h2>All figures</h2>\n")
-	figures(&b, r)
+	figures(&b, append(simFigures(s.asked, r), simFigure{"virtual", []string{cli.Duration(r.Virtual)}}))
 	fmt.Fprintf(&b, "<p class=\"foot\">Written by waymark %s. Times are virtual, but for events per CPU second. This command repeats the run:</p>\n<code>%s</code>\n", release, escaped(s.command))
 	b.WriteString("</main></html>\n")
 	return []byte(b.String())
@@ -57,12 +58,13 @@ main{max-width:48rem;margin:0 auto;padding:2rem 1rem}
 h1{font-size:1.6rem;margin:0}h1 small{font-weight:400;color:var(--dim);font-size:1rem}h2{font-size:1.1rem;margin:2.2rem 0 0}
 p{margin:.2rem 0 .6rem;color:var(--dim)}.verdict{font-weight:600;margin:1rem 0;color:var(--c)}.broke{color:var(--bad)}.foot{margin-top:2rem}
 code{font:13px ui-monospace,monospace;overflow-wrap:anywhere}
-dl{display:grid;grid-template-columns:repeat(auto-fit,minmax(7.4rem,1fr));gap:1px;margin:1rem 0}
+dl{display:grid;grid-template-columns:repeat(var(--beside),1fr);gap:1px;margin:1rem 0}
+@media(max-width:42rem){dl{grid-template-columns:repeat(auto-fit,minmax(7.4rem,1fr))}}
 dl div{box-shadow:0 0 0 1px var(--rule);padding:.6rem .8rem;display:flex;flex-direction:column-reverse;justify-content:flex-end}
 dt{color:var(--dim);font-size:.85rem}dd{margin:0;font-size:1.35rem;font-variant-numeric:tabular-nums}
 table{border-collapse:collapse;margin-top:.6rem;width:100%%}td,th{border-top:1px solid var(--rule);padding:.25rem 1rem .25rem 0;vertical-align:top;text-align:left;font-weight:400}
 td:first-child,th{color:var(--dim);white-space:nowrap}td{font-variant-numeric:tabular-nums}
-.plot{overflow-x:auto}svg{width:100%%;min-width:34rem;height:auto;display:block}svg text{fill:var(--dim);font:11px system-ui,sans-serif}
+.plot{overflow-x:auto;background:linear-gradient(90deg,var(--page) 40%%,transparent) 0 0/3rem 100%% local,linear-gradient(270deg,var(--page) 40%%,transparent) 100%% 0/3rem 100%% local,linear-gradient(90deg,var(--rule),transparent) 0 0/1rem 100%% scroll,linear-gradient(270deg,var(--rule),transparent) 100%% 0/1rem 100%% scroll;background-repeat:no-repeat}svg{width:100%%;min-width:34rem;height:auto;display:block}svg text{fill:var(--dim);font:11px system-ui,sans-serif}
 .axis{stroke:var(--dim);stroke-width:1;fill:none}.grid{stroke:var(--rule);stroke-width:1;fill:none}.mark{stroke:var(--dim);stroke-dasharray:3 3}
 .l0{stroke:var(--a)}.l1{stroke:var(--b);stroke-dasharray:7 3}.l2{stroke:var(--c);stroke-dasharray:2 3}.line{fill:none;stroke-width:2}
 .bar{fill:var(--a)}.dot{fill:var(--a);fill-opacity:.5}
@@ -83,6 +85,10 @@ func (s simReport) verdict() string {
 	return `<p class="verdict">✓ every promise held</p>` + "\n"
 }
 
+// tilesBeside is how many figures stand beside each other at most; lines of
+// them are as full as each other.
+const tilesBeside = 6
+
 // tiles are the few figures for which somebody opens the page.
 func tiles(b *strings.Builder, r sim.Result) {
 	var all [][2]string
@@ -92,6 +98,13 @@ func tiles(b *strings.Builder, r sim.Result) {
 		add("lookup end, p50", millis(r.P50))
 		add("lookup end, p95", millis(r.P95))
 		add("recall", fmt.Sprintf("%.4f", r.Recall))
+	}
+	if r.OnePath > 0 {
+		add("of the honest found", percentOf(r.Honest))
+		add("with one path", percentOf(r.OnePath))
+	}
+	if r.Target > 0 {
+		add("next to the target", percentOf(r.Target))
 	}
 	if r.Bootstraps > 0 {
 		add("of "+cli.Count(r.Bootstraps, "bootstrap")+" ready", percent(r.Ready, r.Bootstraps))
@@ -111,7 +124,8 @@ func tiles(b *strings.Builder, r sim.Result) {
 	}
 	add("operations overdue", cli.Number(r.Overdue))
 	add("of a bound used at most", fmt.Sprintf("%.0f %%", 100*r.OfBound))
-	b.WriteString("<dl>\n")
+	lines := (len(all) + tilesBeside - 1) / tilesBeside
+	fmt.Fprintf(b, "<dl style=\"--beside:%d\">\n", (len(all)+lines-1)/lines)
 	for _, t := range all {
 		fmt.Fprintf(b, "<div><dt>%s</dt><dd>%s</dd></div>\n", escaped(t[0]), escaped(t[1]))
 	}
@@ -120,46 +134,21 @@ func tiles(b *strings.Builder, r sim.Result) {
 
 // percent is a share, as precisely as it is worth: 100 % is all.
 func percent(part, all int) string {
-	if part == all {
+	return percentOf(float64(part) / float64(max(all, 1)))
+}
+
+func percentOf(share float64) string {
+	if share == 1 {
 		return "100 %"
 	}
-	return fmt.Sprintf("%.2f %%", 100*float64(part)/float64(max(all, 1)))
+	return fmt.Sprintf("%.2f %%", 100*share)
 }
 
 // figures writes the table of what was measured.
-func figures(b *strings.Builder, r sim.Result) {
-	rows := [][2]string{{"nodes", fmt.Sprintf("%s, %d %% of them dead from the start", cli.Number(r.Nodes), r.Dead)}}
-	if r.Lookups > 0 {
-		rows = append(rows,
-			[2]string{"lookups", fmt.Sprintf("%s, %s converged, recall %.4f", cli.Number(r.Lookups), cli.Number(r.Converged), r.Recall)},
-			[2]string{"first answer", fmt.Sprintf("p50 %s, p95 %s", millis(r.First50), millis(r.First95))},
-			[2]string{"15 of 20", fmt.Sprintf("p50 %s, p95 %s", millis(r.Most50), millis(r.Most95))},
-			[2]string{"end", fmt.Sprintf("p50 %s, p95 %s", millis(r.P50), millis(r.P95))},
-			[2]string{"requests", fmt.Sprintf("%.1f for each lookup, %.2f hops", r.Requests, r.Depth)})
-	}
-	if r.Bootstraps > 0 {
-		rows = append(rows, [2]string{"joined", fmt.Sprintf("%s of %s, p50 %s, p95 %s", cli.Number(r.Ready), cli.Number(r.Bootstraps), millis(r.Boot50), millis(r.Boot95))})
-	}
-	if r.Back > 0 {
-		rows = append(rows, [2]string{"of use", fmt.Sprintf("%s, p50 %s, p95 %s, last %s of at most %s", cli.Count(r.Back, "node"), millis(r.Back50), millis(r.Back95), millis(r.BackMax), millis(r.BackBound))})
-	}
-	for i, s := range r.Swept {
-		if s.Keys > 0 {
-			rows = append(rows, [2]string{[]string{"at once", "a cycle"}[i], fmt.Sprintf("%s, %s, %s; on %.2f of the closest, %d at least",
-				cli.Count(s.Keys, "key"), cli.Count(s.Lookups, "lookup"), cli.Count(s.Batches, "batch"), s.Mean, s.Least)})
-		}
-	}
-	for _, k := range r.Kept {
-		rows = append(rows, [2]string{fmt.Sprintf("after %.0f h", k.Hours), fmt.Sprintf("%.4f still there, %.1f holders each, %s of %s found", k.There, k.Holders, cli.Number(k.Found), cli.Number(k.Tries))})
-	}
-	rows = append(rows,
-		[2]string{"bound", fmt.Sprintf("%s, overdue %d, stalled %d, at most %s over", cli.Count(int(r.Operations), "operation"), r.Overdue, r.Stalled, millis(r.MaxOverBound))},
-		[2]string{"engine", engineWords(r, ", ")},
-		[2]string{"virtual time", r.Virtual.Round(time.Millisecond).String()},
-		[2]string{"trace", r.TraceHash})
+func figures(b *strings.Builder, rows []simFigure) {
 	b.WriteString("<table>\n")
 	for _, row := range rows {
-		fmt.Fprintf(b, "<tr><td>%s<td>%s\n", row[0], escaped(row[1]))
+		fmt.Fprintf(b, "<tr><td>%s<td>%s\n", row.name, escaped(strings.Join(row.words, " · ")))
 	}
 	b.WriteString("</table>\n")
 }

@@ -31,7 +31,7 @@ func TestAxesHaveRoundFigures(t *testing.T) {
 	for low, want := range map[float64]string{
 		0:     "0 %, 25 %, 50 %, 75 %, 100 %",
 		.49:   "0 %, 25 %, 50 %, 75 %, 100 %",
-		.5:    "50 %, 62.5 %, 75 %, 87.5 %, 100 %",
+		.5:    "50 %, 60 %, 70 %, 80 %, 90 %, 100 %",
 		.9994: "99 %, 99.25 %, 99.5 %, 99.75 %, 100 %",
 	} {
 		if got := strings.Join(figuresOf(percentAxis(low)), ", "); got != want {
@@ -56,9 +56,36 @@ func TestThePageShowsWhatIsLeftOfWhatWasStored(t *testing.T) {
 		{Hours: 1, There: 1, Holders: 20, Tries: 100, Found: 100}, {Hours: 24, There: .98, Holders: 12.5, Tries: 1000, Found: 975},
 	}}}
 	page := string(r.page())
-	for _, want := range []string{"What is left of what was stored", "found after 24 h", "97.50 %", "0.9800 still there, 12.5 holders each, 975 of 1000 found", "the axis begins at 95 %"} {
+	for _, want := range []string{"What is left of what was stored", "found after 24 h", "97.50 %", "0.9800 still there · 12.5 holders each · 975 of 1000 found", "the axis begins at 95 %"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page does not say %q", want)
+		}
+	}
+}
+
+func TestThePageShowsWhatTheHonestWereFoundBy(t *testing.T) {
+	r := simReport{story: sim.Scenario{Name: "eclipse"}, result: sim.Result{Lookups: 300, Converged: 300, Honest: .9975, OnePath: .91, Target: 1}}
+	page := string(r.page())
+	for _, want := range []string{"99.75 %", "91.00 %", "0.9975 of them found · 0.9100 with one path", "1.0000 of the honest next to it found"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page does not say %q", want)
+		}
+	}
+}
+
+// Nine figures are a line of five and one of four, and not six and three.
+func TestLinesOfFiguresAreAsFullAsEachOther(t *testing.T) {
+	for _, x := range []struct {
+		result sim.Result
+		want   string
+	}{
+		{sim.Result{}, "--beside:2"},
+		{sim.Result{Lookups: 1}, "--beside:6"},
+		{sim.Result{Lookups: 1, Back: 1}, "--beside:4"},
+		{sim.Result{Lookups: 1, OnePath: 1, Target: 1}, "--beside:5"},
+	} {
+		if page := string(simReport{result: x.result}.page()); !strings.Contains(page, x.want) {
+			t.Errorf("%+v: not %s", x.result, x.want)
 		}
 	}
 }

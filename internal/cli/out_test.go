@@ -101,7 +101,8 @@ func TestDuration(t *testing.T) {
 	for d, want := range map[time.Duration]string{
 		0: "0µs", 999 * time.Nanosecond: "1µs", 1200 * time.Microsecond: "1.2ms", 9999 * time.Microsecond: "10ms",
 		999_600 * time.Microsecond: "1.00s", 2346 * time.Millisecond: "2.35s", 9999 * time.Millisecond: "10.0s",
-		60 * time.Second: "60.0s", 125 * time.Second: "2m05s", -time.Second: "-1.00s",
+		60 * time.Second: "60.0s", 125 * time.Second: "2m05s", 3599 * time.Second: "59m59s", 3599_600 * time.Millisecond: "1h00m",
+		46920 * time.Second: "13h02m", -time.Second: "-1.00s",
 	} {
 		if got := Duration(d); got != want {
 			t.Errorf("Duration(%d) = %q, want %q", d, got, want)

@@ -42,7 +42,10 @@ func Duration(d time.Duration) string {
 	case d.Round(time.Second/10) < 100*time.Second:
 		return fmt.Sprintf("%.1fs", d.Seconds())
 	}
-	d = d.Round(time.Second)
+	if d = d.Round(time.Second); d >= time.Hour {
+		d = d.Round(time.Minute)
+		return fmt.Sprintf("%dh%02dm", int(d.Hours()), int(d.Minutes())%60)
+	}
 	return fmt.Sprintf("%dm%02ds", int(d.Minutes()), int(d.Seconds())%60)
 }
 
