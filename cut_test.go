@@ -41,38 +41,26 @@ func newCutter(w *testkit.World, at int, mute bool) *cutter {
 	c := &cutter{World: w, at: at, mute: mute}
 	var members []peer.AddrInfo
 	for range 8 {
-		c.seeds = append(c.seeds, w.Peer(c.serve))
+		c.seeds = append(c.seeds, w.Peer(testkit.Answering(c.answer)))
 		members = append(members, addrOf(c.seeds[len(c.seeds)-1]))
 	}
 	c.oracle = fault.NewOracle(members)
 	return c
 }
 
-// serve answers what comes on a stream, until the cut.
-func (c *cutter) serve(s network.Stream) {
-	defer s.Reset()
-	for {
-		frame, err := wire.ReadFrame(s, nil, params.MaxRequest)
-		if err != nil {
-			return
-		}
-		m, err := wire.Decode(frame, wire.RequestLimits())
-		if err != nil {
-			return
-		}
-		if !c.turn(s) {
-			testkit.Silent(s)
-			return
-		}
-		answer := wire.Message{Type: m.Type}
-		asker := contact.ID(s.Conn().RemotePeer())
-		for _, near := range c.oracle.Closest(key.Of(m.Key), params.K, func(i *contact.Info) bool { return i.ID == asker }) {
-			answer.Closer = append(answer.Closer, wire.Peer{Contact: near})
-		}
-		if _, err := s.Write(wire.AppendFrame(nil, &answer)); err != nil {
-			return
-		}
+// answer answers what comes on a stream, until the cut.
+func (c *cutter) answer(s network.Stream, m *wire.Message) bool {
+	if !c.turn(s) {
+		testkit.Silent(s)
+		return false
 	}
+	answer := wire.Message{Type: m.Type}
+	asker := contact.ID(s.Conn().RemotePeer())
+	for _, near := range c.oracle.Closest(key.Of(m.Key), params.K, func(i *contact.Info) bool { return i.ID == asker }) {
+		answer.Closer = append(answer.Closer, wire.Peer{Contact: near})
+	}
+	_, err := s.Write(wire.AppendFrame(nil, &answer))
+	return err == nil
 }
 
 // turn counts a request, cuts if it is the one, and reports whether it is to

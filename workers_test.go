@@ -110,28 +110,18 @@ func (s *heldRules) Select(string, [][]byte) (int, error) { <-s.released; return
 
 // halting has the value that it is asked for at once, and answers FIND_NODE in
 // two halves.
-func halting(s network.Stream) {
-	defer s.Reset()
-	for {
-		frame, err := wire.ReadFrame(s, nil, params.MaxRequest)
-		if err != nil {
-			return
-		}
-		m, err := wire.Decode(frame, wire.RequestLimits())
-		if err != nil {
-			return
-		}
-		if m.Type == wire.GetValue {
-			s.Write(wire.AppendFrame(nil, &wire.Message{
-				Type: m.Type, Key: m.Key, Record: &record.Record{Key: m.Key, Value: []byte("value")},
-			}))
-			continue
-		}
-		out := wire.AppendFrame(nil, &wire.Message{Type: m.Type, Key: m.Key})
-		s.Write(out[:2])
-		testkit.Pass(200 * time.Millisecond)
-		s.Write(out[2:])
+func halting(s network.Stream, m *wire.Message) bool {
+	if m.Type == wire.GetValue {
+		s.Write(wire.AppendFrame(nil, &wire.Message{
+			Type: m.Type, Key: m.Key, Record: &record.Record{Key: m.Key, Value: []byte("value")},
+		}))
+		return true
 	}
+	out := wire.AppendFrame(nil, &wire.Message{Type: m.Type, Key: m.Key})
+	s.Write(out[:2])
+	testkit.Pass(200 * time.Millisecond)
+	s.Write(out[2:])
+	return true
 }
 
 // TestAStreamBelongsToOneRequestAtATime: once the answer is there the stream is
@@ -141,7 +131,7 @@ func TestAStreamBelongsToOneRequestAtATime(t *testing.T) {
 	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
 		stuck := &heldRules{make(chan struct{})}
 		d := w.Node(waymark.Config{Mode: waymark.ModeClient, Validators: map[string]waymark.Validator{"v": stuck}})
-		h := w.Peer(halting)
+		h := w.Peer(testkit.Answering(halting))
 		knows(d, h)
 		first, cancel := context.WithCancel(t.Context())
 		defer cancel()
@@ -173,7 +163,7 @@ func TestAValidatorThatIsStuckBlamesNobody(t *testing.T) {
 		d := w.Node(waymark.Config{Mode: waymark.ModeClient, Validators: map[string]waymark.Validator{"v": stuck}})
 		facts := d.Facts(t.Context())
 		for range params.MaxZombiesPerPeer + 1 {
-			h := w.Peer(halting)
+			h := w.Peer(testkit.Answering(halting))
 			knows(d, h)
 			_, err := d.Ask(t.Context(), h.ID(), engine.AskValue, "/v/a")
 			if end := lastFailure(t, facts); end.Failure.Blames() {

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,16 +10,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/waymark-dht/waymark"
 	"github.com/waymark-dht/waymark/core/contact"
 	"github.com/waymark-dht/waymark/core/engine"
 	"github.com/waymark-dht/waymark/core/mono"
 	"github.com/waymark-dht/waymark/internal/cli"
+	"github.com/waymark-dht/waymark/internal/golden"
 )
-
-var rewrite = flag.Bool("rewrite", false, "write the golden files anew; then read the diff")
 
 // told is a node that notices what a test tells it, at a time that the test
 // sets.
@@ -102,31 +98,14 @@ func tellStory(t *testing.T, options cli.Options) (pictures, stderr, stdout stri
 	return b.String(), errs.String(), outs.String()
 }
 
-func goldenFile(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name+".golden")
-	if *rewrite {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatalf("%v (write it with -rewrite)", err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s differs (-want +got), rewrite with -rewrite:\n%s", path, diff)
-	}
-}
-
 func TestABootstrapIsShownStepByStep(t *testing.T) {
 	pictures, stderr, _ := tellStory(t, cli.Options{Progress: "plain"})
-	goldenFile(t, "a_bootstrap_is_shown_step_by_step", pictures+"# as a log\n"+stderr)
+	golden.Check(t, "a_bootstrap_is_shown_step_by_step", pictures+"# as a log\n"+stderr)
 }
 
 func TestABootstrapIsTold(t *testing.T) {
 	_, _, stdout := tellStory(t, cli.Options{Progress: "none", JSON: true})
-	goldenFile(t, "a_bootstrap_is_told_as_events", stdout)
+	golden.Check(t, "a_bootstrap_is_told_as_events", stdout)
 }
 
 func TestEveryCodeIsUsedOnceExplainedAndUnique(t *testing.T) {

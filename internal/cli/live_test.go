@@ -2,18 +2,13 @@ package cli
 
 import (
 	"bytes"
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	"github.com/waymark-dht/waymark/internal/golden"
 )
-
-var rewrite = flag.Bool("rewrite", false, "write the golden files anew; then read the diff")
 
 // screen is a terminal just good enough to judge Live: it moves up, clears,
 // wraps, and counts how often it was written to.
@@ -100,23 +95,6 @@ var start = time.Date(2026, 11, 22, 20, 41, 33, 120e6, time.UTC)
 
 func at(ms int) time.Time { return start.Add(time.Duration(ms) * time.Millisecond) }
 
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name+".golden")
-	if *rewrite {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatalf("%v (write it with -rewrite)", err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s differs (-want +got), rewrite with -rewrite:\n%s", path, diff)
-	}
-}
-
 func TestARegionIsRedrawnInPlaceAndEndsAsOneLine(t *testing.T) {
 	s := &screen{width: 40, height: 24}
 	l := newLive(s, ModeTTY, func() (int, int) { return s.width, s.height }, start)
@@ -139,7 +117,7 @@ func TestARegionIsRedrawnInPlaceAndEndsAsOneLine(t *testing.T) {
 	if s.wrapped {
 		t.Error("a line was wrapped")
 	}
-	golden(t, "a_region_is_redrawn_in_place_and_ends_as_one_line", story.String())
+	golden.Check(t, "a_region_is_redrawn_in_place_and_ends_as_one_line", story.String())
 }
 
 func TestAnAnswerDoesNotTearTheRegion(t *testing.T) {
@@ -195,7 +173,7 @@ func TestAPipeHearsEveryPhaseAndAHeartbeat(t *testing.T) {
 		l.Show(at(ms), picture{"step 2"})
 	}
 	l.Close(at(18_000), "ready in 18.0s")
-	golden(t, "a_pipe_hears_every_phase_and_a_heartbeat", b.String())
+	golden.Check(t, "a_pipe_hears_every_phase_and_a_heartbeat", b.String())
 }
 
 func TestQuietIsQuiet(t *testing.T) {

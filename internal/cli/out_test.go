@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/waymark-dht/waymark/internal/golden"
 )
 
 func newTestOut(o Options) (out *Out, stdout, stderr *bytes.Buffer) {
@@ -30,7 +32,7 @@ func TestAFailureIsAnErrorLineThenAResultLine(t *testing.T) {
 	}{1.5}, trouble); exit != ExitNoPeers {
 		t.Errorf("exit %d", exit)
 	}
-	golden(t, "a_failure_is_an_error_line_then_a_result_line", stdout.String()+"\n"+stderr.String())
+	golden.Check(t, "a_failure_is_an_error_line_then_a_result_line", stdout.String()+"\n"+stderr.String())
 	for _, line := range strings.Split(strings.TrimSpace(stdout.String()), "\n") {
 		if !json.Valid([]byte(line)) {
 			t.Errorf("not JSON: %s", line)

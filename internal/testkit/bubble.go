@@ -16,6 +16,8 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/waymark-dht/waymark"
+	"github.com/waymark-dht/waymark/core/params"
+	"github.com/waymark-dht/waymark/core/wire"
 	"github.com/waymark-dht/waymark/internal/fault"
 )
 
@@ -128,6 +130,26 @@ func Silent(s network.Stream) {
 		if _, err := s.Read(buf); err != nil {
 			s.Reset()
 			return
+		}
+	}
+}
+
+// Answering is a handler that reads one request after the other off a stream and
+// has each answered, until the stream ends or one was the last. Whatever comes
+// of it, the stream is reset.
+func Answering(answer func(s network.Stream, m *wire.Message) (more bool)) network.StreamHandler {
+	return func(s network.Stream) {
+		defer s.Reset()
+		for more := true; more; {
+			frame, err := wire.ReadFrame(s, nil, params.MaxRequest)
+			if err != nil {
+				return
+			}
+			m, err := wire.Decode(frame, wire.RequestLimits())
+			if err != nil {
+				return
+			}
+			more = answer(s, &m)
 		}
 	}
 }

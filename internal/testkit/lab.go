@@ -97,8 +97,8 @@ type Host struct {
 	index int
 	ns    *namespace
 	ports []port
-	wire  *wire // of eth0, if that is shaped
-	Node  *Node // the latest
+	wire  *cable // of eth0, if that is shaped
+	Node  *Node  // the latest
 }
 
 // port is one end of a cable in the switches' namespace; the other is ethN.

@@ -30,10 +30,10 @@ type wireNames struct {
 	Shape Shape     `json:"shape"`
 }
 
-// wire is a cable that is a process: it carries frames between two interfaces,
+// cable is a process that acts as one: it carries frames between two interfaces,
 // late or not at all. Not every kernel has netem; the one thing that this needs
 // is the file /dev/net/tun.
-type wire struct {
+type cable struct {
 	cmd    *exec.Cmd
 	in     io.WriteCloser
 	errors tail
@@ -55,7 +55,7 @@ func (l *Lab) ShapedHost(at Switch, shape Shape, addrs ...netip.Prefix) *Host {
 	p := port{name: fmt.Sprintf("h%de0", h.index), at: at, addrs: addrs}
 	h.ports = append(h.ports, p)
 	far := fmt.Sprintf("t%de0", h.index)
-	h.wire, err = l.startWire(wireNames{[2]string{p.name, far}, shape})
+	h.wire, err = l.startCable(wireNames{[2]string{p.name, far}, shape})
 	l.must(err)
 	l.must(l.wires.ip(
 		fmt.Sprintf("link set %s master sw%d up", p.name, at),
@@ -71,13 +71,13 @@ func (h *Host) Reshape(shape Shape) {
 	h.lab.must(h.wire.reshape(shape))
 }
 
-func (l *Lab) startWire(names wireNames) (*wire, error) {
+func (l *Lab) startCable(names wireNames) (*cable, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
 	text, _ := json.Marshal(names) // it is numbers and texts
-	w := &wire{cmd: l.wires.command(self)}
+	w := &cable{cmd: l.wires.command(self)}
 	w.cmd.Env = append(os.Environ(), wireEnvironment+"="+string(text))
 	w.cmd.Stderr = &w.errors
 	if w.in, err = w.cmd.StdinPipe(); err != nil {
@@ -99,9 +99,9 @@ func (l *Lab) startWire(names wireNames) (*wire, error) {
 	return w, nil
 }
 
-func (w *wire) reshape(s Shape) error { return json.NewEncoder(w.in).Encode(s) }
+func (w *cable) reshape(s Shape) error { return json.NewEncoder(w.in).Encode(s) }
 
-func (w *wire) close() {
+func (w *cable) close() {
 	w.in.Close()
 	w.cmd.Wait()
 }

@@ -138,7 +138,7 @@ func (f *GoFile) isTester(e ast.Expr) bool {
 }
 
 // forTests are the rooms that exist for tests and so may know package testing.
-var forTests = []string{"internal/testkit", "store/storetest"}
+var forTests = []string{"internal/golden", "internal/testkit", "store/storetest"}
 
 // testingStaysInTests keeps package testing, and its flags, out of what ships:
 // internal/fault above all, which the demo starts in a user's process.

@@ -103,6 +103,7 @@ var Rooms = []Room{
 		"github.com/libp2p/go-yamux", "github.com/quic-go/quic-go", // to misbehave below the streams
 	})},
 	{Path: "internal/drive"},
+	{Path: "internal/golden", Others: []string{"github.com/google/go-cmp"}},
 	{Path: "internal/conform", Uses: []string{"core/*", "internal/drive", "internal/fault"}, Others: slices.Concat(libp2p, boxo, protowire)},
 	{Path: "internal/devnet", Uses: []string{".", "core/*", "internal/fault"}, Others: libp2p},
 	{Path: "internal/testkit", Uses: []string{".", "core/*", "lan", "internal/devnet", "internal/fault"}, Others: slices.Concat(libp2p, testOnly, []string{"github.com/ipfs/go-datastore"})},
