@@ -71,28 +71,7 @@ race() {
 	if ! command -v gcc >/dev/null && ! command -v clang >/dev/null; then
 		apt-get update -qq && apt-get install -y -qq gcc libc6-dev
 	fi
-	race_of . ./core/... || race_again
-}
-
-# race_of PACKAGE… leaves what it printed in race_log.
-race_of() {
-	race_log=$(mktemp)
-	CGO_ENABLED=1 go test -race -short -skip='Allocat' "$@" 2>&1 | tee "$race_log"
-}
-
-# race_again repeats the packages that ended because the detector itself broke
-# ("CHECK failed", with no race and no test that failed). It once did so in the
-# root package, in its own bookkeeping of goroutines; a race found, or a test
-# that fails, is never repeated.
-race_again() {
-	grep -q '^ThreadSanitizer: CHECK failed' "$race_log" || return 1
-	! grep -qE 'DATA RACE|^ *--- FAIL|^panic:|^fatal error:' "$race_log" || return 1
-	local broken
-	broken=$(awk '$1 == "FAIL" && NF > 1 { print $2 }' "$race_log")
-	[[ -n $broken ]] || return 1
-	echo "the race detector itself broke; once more: $broken"
-	# shellcheck disable=SC2086
-	race_of $broken
+	CGO_ENABLED=1 go test -race -short -skip='Allocat' . ./core/... ./store/...
 }
 
 # fuzz_targets prints "folder name" of every fuzz target of this module.
