@@ -63,7 +63,7 @@ func (d *DHT) RemoveValue(ctx context.Context, key string) error {
 // until they expire it. It is no error if there is none.
 func (d *DHT) RemoveProvider(ctx context.Context, key multihash.Multihash, id peer.ID) error {
 	return guarded(d.shelf, ctx, func(ctx context.Context) error {
-		return d.shelf.store.RemoveProvider(ctx, key, contact.ID(id))
+		return d.shelf.store.RemoveProviders(ctx, [][]byte{key}, contact.ID(id))
 	})
 }
 

@@ -50,19 +50,27 @@ func (d *DHT) ProvideOnce(keys ...multihash.Multihash) error {
 	return d.schedule.add(keys, func(part [][]byte) republish.Event { return republish.Once{Keys: part} })
 }
 
-// StopProviding announces keys no more. Peers that have stored this node as a
-// provider forget it when its record expires, after params.ProviderAge.
+// StopProviding announces keys no more, and has this node no longer say that it
+// provides them: it forgets its own provider records of them, also of keys that
+// were provided by other calls. Peers that have stored this node as a provider
+// forget it when its record expires, after params.ProviderAge; what they have
+// nobody can take back. After an error of the store the keys are announced no
+// more by this node, but a later one on the same store may announce them, and
+// either may say that it provides them until its own record expires.
 func (d *DHT) StopProviding(keys ...multihash.Multihash) error {
 	unread := d.schedule.read()
+	var kept error
 	for part := range slices.Chunk(keys, params.ScheduleChunk) {
-		if !d.schedule.step(republish.Stop{Keys: bytesOf(part)}) {
-			return ErrClosed
+		if err := d.schedule.drop(bytesOf(part)); errors.Is(err, ErrClosed) {
+			return err
+		} else if err != nil {
+			kept = err
 		}
 	}
 	if unread != nil {
 		return unread
 	}
-	return d.schedule.save(d.schedule.ctx, params.ScheduleDeadline)
+	return errors.Join(kept, d.schedule.save(d.schedule.ctx, params.ScheduleDeadline))
 }
 
 // Clear empties the queue of what is to be announced at once, that which an
@@ -136,6 +144,7 @@ type schedule struct {
 	*sweeper
 	lasting bool            // the store outlives the node
 	saving  chan struct{}   // holds one: who reads or writes what is kept
+	owning  chan struct{}   // holds one: who changes what this node says that it provides
 	unread  []int           // shards that are not read yet; whoever is saving may touch it
 	whole   atomic.Bool     // all are
 	quit    chan struct{}   // closed by stop
@@ -147,9 +156,10 @@ type schedule struct {
 func newSchedule(d *DHT, lasting bool) *schedule {
 	s := &schedule{
 		sweeper: newSweeper(context.Background(), d, republish.New(d.time.now(), params.SweepWidth)), lasting: lasting,
-		saving: make(chan struct{}, 1), quit: make(chan struct{}), ended: make(chan struct{}), stirred: make(chan struct{}, 1),
+		saving: make(chan struct{}, 1), owning: make(chan struct{}, 1), quit: make(chan struct{}), ended: make(chan struct{}), stirred: make(chan struct{}, 1),
 	}
 	s.whole.Store(!lasting)
+	s.hold = s.renew
 	for n := 0; lasting && n < republish.Shards; n++ {
 		s.unread = append(s.unread, n)
 	}
@@ -168,18 +178,74 @@ func (s *schedule) add(keys []multihash.Multihash, event func([][]byte) republis
 			ErrOverloaded, fresh, room, params.ScheduleKeys)
 	}
 	for part := range slices.Chunk(keys, params.ScheduleChunk) {
-		list := bytesOf(part)
-		if err := s.shelf.addAll(s.ctx, list, s.self.Load()); err != nil && s.ctx.Err() == nil {
+		if err := s.take(bytesOf(part), event); err != nil {
 			return err
-		}
-		if !s.step(event(list)) {
-			return ErrClosed
 		}
 	}
 	if unread != nil {
 		return unread
 	}
 	return s.save(s.ctx, params.ScheduleDeadline)
+}
+
+// take stores that this node provides some keys, and schedules them.
+func (s *schedule) take(keys [][]byte, event func([][]byte) republish.Event) error {
+	done, err := s.own(params.ScheduleDeadline)
+	if err != nil {
+		return err
+	}
+	defer done()
+	if err := s.shelf.addAll(s.ctx, keys, s.self.Load()); err != nil && s.ctx.Err() == nil {
+		return err
+	}
+	if !s.step(event(keys)) {
+		return ErrClosed
+	}
+	return nil
+}
+
+// drop takes some keys out of the schedule, and what this node says of them out
+// of its store.
+func (s *schedule) drop(keys [][]byte) error {
+	done, err := s.own(params.ScheduleDeadline)
+	if err != nil {
+		return err
+	}
+	defer done()
+	if !s.step(republish.Stop{Keys: keys}) {
+		return ErrClosed
+	}
+	return s.shelf.disown(s.ctx, keys)
+}
+
+// renew stores again that this node provides some keys, which it is about to
+// announce; but none that has been stopped since.
+func (s *schedule) renew(keys [][]byte) error {
+	done, err := s.own(params.StoreDeadline)
+	if err != nil {
+		return err
+	}
+	defer done()
+	s.mu.Lock()
+	keys = slices.DeleteFunc(keys, func(k []byte) bool { return s.machine.Fresh([][]byte{k}) > 0 })
+	s.mu.Unlock()
+	return s.shelf.addAll(s.ctx, keys, s.self.Load())
+}
+
+// own has one at a time change what this node says that it provides, as the
+// schedule and the store have to agree on it: what is stopped amid an
+// announcement would else be stored again by it. Done lets the next one do so.
+func (s *schedule) own(limit time.Duration) (done func(), err error) {
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case s.owning <- struct{}{}:
+		return func() { <-s.owning }, nil
+	case <-s.ctx.Done():
+		return nil, ErrClosed
+	case <-timer.C:
+		return nil, fmt.Errorf("what this node provides is being changed by others: %w", errBusy)
+	}
 }
 
 // fresh returns how many of some keys are not in the schedule, where that may

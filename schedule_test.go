@@ -316,6 +316,154 @@ func TestASlowDiskKeepsManyKeysAllTheSame(t *testing.T) {
 	})
 }
 
+// says reports whether a store has it that a peer provides a key.
+func says(t *testing.T, kept store.Store, key multihash.Multihash, who peer.ID) bool {
+	t.Helper()
+	list, err := kept.ProvidersOf(t.Context(), key, mono.WallOf(time.Now()), 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.ContainsFunc(list, func(p record.Provider) bool { return p.Peer.ID == contact.ID(who) })
+}
+
+// Who stops providing says so itself from then on. What it knows of others who
+// provide the same stays, and so does what others have been told.
+func TestWhatIsStoppedThisNodeNoLongerSaysThatItProvides(t *testing.T) {
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		s := newShelves(w, 3)
+		kept := memory.New(memory.Config{})
+		d := w.Node(waymark.Config{Mode: waymark.ModeServer, Store: kept, Seeds: seedsAt(t, s.servers[0])})
+		w.Check(d.WaitReady(t.Context()))
+		keys := contents(0, 4)
+		other := s.servers[1]
+		for _, k := range keys {
+			p := record.Provider{Key: k, Peer: contact.New(contact.ID(other.PeerID())), Received: mono.WallOf(time.Now())}
+			w.Check(kept.AddProvider(t.Context(), p, p.Received+mono.Wall(params.ProviderAge)))
+		}
+		w.Check(d.StartProviding(false, keys[:3]...))
+		_, err := d.Announce(t.Context(), keys[3])
+		w.Check(err)
+		testkit.Pass(time.Minute)
+		w.Check(d.StopProviding(keys[1:]...))
+		for i, k := range keys {
+			if mine := says(t, kept, k, d.PeerID()); mine != (i == 0) {
+				t.Errorf("key %d, which was stopped (%v): that it is provided is still said here: %v", i, i > 0, mine)
+			}
+			if !says(t, kept, k, other.PeerID()) {
+				t.Errorf("key %d: that another provides it is forgotten", i)
+			}
+			if !says(t, s.stores[2], k, d.PeerID()) {
+				t.Errorf("key %d: what another was told is gone", i)
+			}
+		}
+	})
+}
+
+// late is a store that once takes a second to store provider records, and tells
+// when it begins to; it may be unable to forget any.
+type late struct {
+	store.Store
+	slow  atomic.Int32 // how many times are quick before it
+	again chan struct{}
+	stuck atomic.Bool
+}
+
+func newLate(quick int32) *late {
+	l := &late{Store: memory.New(memory.Config{}), again: make(chan struct{})}
+	l.slow.Store(quick)
+	return l
+}
+
+func (l *late) AddProviders(ctx context.Context, ps []record.Provider, expires mono.Wall) error {
+	if l.slow.Add(-1) == -1 {
+		close(l.again)
+		testkit.Pass(time.Second)
+	}
+	return l.Store.AddProviders(ctx, ps, expires)
+}
+
+func (l *late) RemoveProviders(ctx context.Context, keys [][]byte, id contact.ID) error {
+	if l.stuck.Load() {
+		return errors.New("the disk is on fire")
+	}
+	return l.Store.RemoveProviders(ctx, keys, id)
+}
+
+// An announcement that is under way stores again what it announces; but not what
+// was stopped meanwhile.
+func TestAnAnnouncementStoresNothingThatWasStopped(t *testing.T) {
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		s := newShelves(w, 3)
+		disk := newLate(1)
+		d := w.Node(waymark.Config{Store: disk, Seeds: seedsAt(t, s.servers[0])})
+		w.Check(d.WaitReady(t.Context()))
+		keys := contents(0, 2)
+		w.Check(d.StartProviding(false, keys...))
+		<-disk.again
+		w.Check(d.StopProviding(keys[0]))
+		testkit.Pass(time.Minute)
+		if says(t, disk.Store, keys[0], d.PeerID()) || !says(t, disk.Store, keys[1], d.PeerID()) {
+			t.Error("what was stopped was stored again by the announcement that was under way, or nothing was")
+		}
+		w.Check(d.StartProviding(true, keys[1]))
+		w.Check(d.StopProviding(keys[1])) // before it is announced
+		testkit.Pass(time.Minute)
+		if says(t, disk.Store, keys[1], d.PeerID()) {
+			t.Error("what was stopped was stored again by the announcement after it")
+		}
+	})
+}
+
+// Nor does one that begins while somebody waits to stop its key.
+func TestAnAnnouncementThatWaitsBehindAStopStoresNothing(t *testing.T) {
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		s := newShelves(w, 3)
+		disk := newLate(1000)
+		d := w.Node(waymark.Config{Store: disk, Seeds: seedsAt(t, s.servers[0])})
+		w.Check(d.WaitReady(t.Context()))
+		keys := contents(0, 2)
+		w.Check(d.StartProviding(false, keys[0]))
+		testkit.Pass(time.Minute)
+		again := d.Schedule().Next
+		testkit.Pass(time.Until(again) - time.Second/2)
+		disk.slow.Store(0)
+		ended := make(chan error, 2)
+		go func() { ended <- d.ProvideOnce(keys[1]) }() // has its turn until half a second after
+		<-disk.again
+		go func() { ended <- d.StopProviding(keys[0]) }() // and waits for it
+		testkit.Pass(time.Minute)
+		w.Check(errors.Join(<-ended, <-ended))
+		if s.holding(t, keys[0], d.PeerID(), again) == 0 {
+			t.Error("it was not announced meanwhile, so that this test shows nothing")
+		}
+		if says(t, disk.Store, keys[0], d.PeerID()) {
+			t.Error("what was stopped was stored again by an announcement that had waited behind it")
+		}
+	})
+}
+
+func TestAStoreThatCannotForgetIsToldOf(t *testing.T) {
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		disk := newLate(1000)
+		d := w.Node(waymark.Config{Store: disk})
+		testkit.Pass(time.Second)
+		w.Check(d.StartProviding(false, contents(0, 2)...))
+		disk.stuck.Store(true)
+		if err := d.StopProviding(contents(0, 2)...); err == nil || d.Schedule().Keys != 0 {
+			t.Errorf("%v, %+v", err, d.Schedule())
+		}
+		disk.stuck.Store(false)
+		w.Check(d.StopProviding(contents(0, 2)...))
+		if says(t, disk.Store, contents(0, 1)[0], d.PeerID()) {
+			t.Error("what was stopped a second time is still there")
+		}
+		w.Check(d.Close())
+		if err := d.StopProviding(contents(0, 2)...); !errors.Is(err, waymark.ErrClosed) {
+			t.Errorf("a closed node: %v", err)
+		}
+	})
+}
+
 func TestScheduledListsWhatIsProvidedAgain(t *testing.T) {
 	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
 		kept := memory.New(memory.Config{})

@@ -20,7 +20,8 @@ type sweeper struct {
 	*DHT
 	ctx    context.Context // of all that is under way
 	cancel context.CancelFunc
-	news   chan struct{} // has room for one: something has changed
+	news   chan struct{}             // has room for one: something has changed
+	hold   func(keys [][]byte) error // stores that the node provides what it is about to announce; nil if it has
 
 	mu      sync.Mutex
 	machine *republish.Machine
@@ -135,8 +136,8 @@ func (s *sweeper) announceAll(a republish.Announce) republish.Announced {
 		}
 	}
 	ev.Key = keys[0]
-	if err := s.shelf.addAll(s.ctx, keys, s.self.Load()); err != nil {
-		s.note(err)
+	if s.hold != nil {
+		s.note(s.hold(keys))
 	}
 	r, err := s.run(WithDeadline(s.ctx, params.SweepDeadline), OpProvide, func(op engine.OpID, deadline mono.Time) engine.Event {
 		ev.Op, ev.Deadline = op, deadline
@@ -164,6 +165,13 @@ func (s *sweeper) note(err error) {
 		s.last = err
 		s.mu.Unlock()
 	}
+}
+
+// disown forgets that this node provides some keys.
+func (s *shelf) disown(ctx context.Context, keys [][]byte) error {
+	return guarded(s, ctx, func(ctx context.Context) error {
+		return s.store.RemoveProviders(ctx, keys, contact.ID(s.self))
+	})
 }
 
 // addAll stores that a peer provides some keys.

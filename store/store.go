@@ -52,8 +52,10 @@ type Providers interface {
 	// ProvidersOf returns up to max providers of a key that have not expired
 	// at now, those that said so last first. None is no error.
 	ProvidersOf(ctx context.Context, key []byte, now mono.Wall, max int) ([]record.Provider, error)
-	// RemoveProvider forgets that a peer provides a key; no error if it is not there.
-	RemoveProvider(ctx context.Context, key []byte, peer contact.ID) error
+	// RemoveProviders forgets that a peer provides some keys, at the price of one
+	// wait for the disk; no error for those that are not there. After an error any
+	// number of them may be forgotten.
+	RemoveProviders(ctx context.Context, keys [][]byte, peer contact.ID) error
 }
 
 // CheckProvider returns ErrKey for a provider record that no engine takes.

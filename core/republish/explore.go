@@ -23,7 +23,6 @@ type run struct {
 	keys []job         // in the order of the key space
 
 	served  int       // keys[:served] have their closest peers known
-	certain int       // of them, those that do for certain
 	own     bool      // the lookup under way is for a key itself
 	wide    bool      // and for many more than k peers
 	asked   []byte    // what it is for
@@ -42,6 +41,8 @@ type run struct {
 	sent   int // batches
 	stored int
 
+	certain  int // of those, whose closest peers were known for certain
+	stopped  int // keys[:told] that were stopped while they were being announced
 	besieged int // of those that were announced
 }
 
@@ -49,6 +50,7 @@ type run struct {
 type job struct {
 	at   key.Key
 	text string
+	sure bool // its closest peers are known for certain
 }
 
 // target is a peer that may be told.
@@ -66,7 +68,7 @@ func (m *Machine) run(g *region) {
 	lo, hi := bounds(g.lo, m.depth)
 	m.items.each(lo, hi, func(i *item) bool {
 		if i.wants(turn) {
-			r.keys = append(r.keys, job{key.OfString(i.text), i.text})
+			r.keys = append(r.keys, job{at: key.OfString(i.text), text: i.text})
 		}
 		return len(r.keys) < params.SweepKeys
 	})
@@ -85,8 +87,8 @@ func (m *Machine) explore(r *run) {
 		besieged := m.besieged(r, at)
 		reaches := !besieged || m.network.Beyond(^uint64(0)>>depth)
 		if ok && (depth == 0 || r.count(bounds(at[0], depth)) >= params.K && reaches) {
+			r.keys[r.served].sure = true
 			r.served++
-			r.certain++
 			continue
 		}
 		if r.served > 0 && m.misfits() && m.fitting() > r.bits {
@@ -218,8 +220,8 @@ func (m *Machine) lookedUp(ev LookedUp) {
 		return
 	}
 	if r.own {
+		r.keys[r.served].sure = ev.Converged
 		r.served++
-		r.certain += one(ev.Converged)
 	}
 	m.explore(r)
 }
@@ -299,8 +301,10 @@ func (m *Machine) running(id ID) *run {
 // added meanwhile, or found no place in this run, at once.
 func (m *Machine) end(r *run) {
 	m.runs = slices.DeleteFunc(m.runs, func(other *run) bool { return other == r })
+	m.winnow(r)
+	keys := len(r.keys) - r.stopped
 	m.facts = append(m.facts, Swept{
-		Prefix: r.lo, Bits: r.bits, Keys: len(r.keys), Stored: r.stored, Certain: min(r.certain, r.stored), Besieged: r.besieged,
+		Prefix: r.lo, Bits: r.bits, Keys: keys, Stored: r.stored, Certain: r.certain, Besieged: r.besieged,
 		Lookups: r.lookups, Peers: len(r.peers), Told: r.sent, Lag: r.lag,
 	})
 	if m.single {
@@ -312,7 +316,7 @@ func (m *Machine) end(r *run) {
 	more := (g.more || r.cut) && r.stored > 0
 	g.busy, g.more = false, false
 	g.due = m.due(g)
-	if r.stored < len(r.keys) && !more && m.nobody == 0 {
+	if r.stored < keys && !more && m.nobody == 0 {
 		g.due = m.now.Wall + mono.Wall(params.SweepRetry)
 	}
 	m.forget(g)

@@ -166,8 +166,8 @@ func (m *Machine) Step(now mono.Now, ev Event) {
 		m.reckon() // the machine slept, or its clock was set
 	}
 	m.apply(ev)
-	m.regroup()
 	m.goOn()
+	m.regroup()
 	m.begin()
 }
 

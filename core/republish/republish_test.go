@@ -171,6 +171,41 @@ func TestStoppedKeysAreAnnouncedNoMore(t *testing.T) {
 	}
 }
 
+// What is stopped while its region is under way is announced to nobody any more,
+// and is no failure; what is started again meanwhile is announced.
+func TestWhatIsStoppedAmidItsRegionIsToldToNobodyElse(t *testing.T) {
+	for _, amid := range []string{"the lookups", "the telling"} {
+		w := newWorld(t, 1, 300)
+		taken := false
+		w.refuses = func(*contact.Info, int) bool { return !taken }
+		w.step(Start{Keys: multihashes(0, 10)})
+		for range 1000 {
+			_, telling := w.pending[0].(Announce)
+			if telling == (amid == "the telling") {
+				break
+			}
+			w.pass(time.Second)
+			w.carryOut(0)
+		}
+		w.step(Stop{Keys: multihashes(0, 9)})
+		w.step(Start{Keys: multihashes(7, 8)})
+		told := w.told
+		if amid == "the telling" {
+			w.carryOut(0) // nobody takes it
+		}
+		taken = true
+		w.run(time.Hour)
+		if len(w.holders) != 2 || w.holding(multihash(9)) < params.K || w.holding(multihash(7)) < params.K {
+			t.Errorf("amid %s: %d keys were announced, in %d batches", amid, len(w.holders), w.told-told)
+		}
+		for _, f := range w.facts {
+			if f.Stored != f.Keys {
+				t.Errorf("amid %s: %+v", amid, f)
+			}
+		}
+	}
+}
+
 // A node that was away provides what is overdue when it is back, so many
 // regions at a time and the most overdue first.
 func TestWhoWasAwayForDaysProvidesWhatIsOverdue(t *testing.T) {

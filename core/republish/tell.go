@@ -39,6 +39,9 @@ func (s *share) complete() bool { return s.took.count() == len(s.near) }
 // batch, and not before the pace allows. If no peer of the region is left that
 // takes anything, the rest waits for the next try.
 func (m *Machine) tell(r *run) {
+	if r.shares == nil {
+		m.winnow(r)
+	}
 	if r.told == len(r.keys) || len(r.peers) == 0 {
 		m.end(r)
 		return
@@ -49,13 +52,27 @@ func (m *Machine) tell(r *run) {
 	if r.shares == nil {
 		m.apportion(r)
 	}
+	batches := m.batches(r)
+	if len(batches) == 0 { // what had still to be told was stopped since
+		m.tally(r)
+		m.tell(r)
+		return
+	}
 	r.round++
 	r.id = m.id()
 	r.pace = m.now.Mono.Add(params.SweepPace)
-	batches := r.batches()
 	r.sent += len(batches)
 	m.actions = append(m.actions, Announce{ID: r.id, Batches: batches})
 }
+
+// winnow drops the keys that have still to be announced and are not in the
+// schedule any more: nobody is told of them.
+func (m *Machine) winnow(r *run) {
+	r.keys = append(r.keys[:r.told], slices.DeleteFunc(r.keys[r.told:], m.gone)...)
+}
+
+// gone reports whether a key was stopped since its run began.
+func (m *Machine) gone(j job) bool { return m.items.get(j.at[0], j.text) == nil }
 
 // apportion chooses the keys that are announced next, and the peers for each.
 func (m *Machine) apportion(r *run) {
@@ -97,11 +114,14 @@ func enough(near []*target) int {
 
 // batches are the keys of each peer that has still to take some, in the order
 // in which they come up.
-func (r *run) batches() []Batch {
+func (m *Machine) batches(r *run) []Batch {
 	var loaded []*target
 	for i := range r.shares {
 		s := &r.shares[i]
 		s.said = marks{}
+		if m.gone(r.keys[s.job]) {
+			continue
+		}
 		for n, t := range s.near {
 			if !s.missing(n) || len(t.load) >= params.SweepBatch {
 				continue
@@ -136,17 +156,29 @@ func (m *Machine) announced(ev Announced) {
 			return
 		}
 	}
+	m.tally(r)
+	m.tell(r)
+}
+
+// tally counts what came of the keys that were being announced. One that was
+// stopped meanwhile neither was provided nor has failed.
+func (m *Machine) tally(r *run) {
 	for i := range r.shares {
 		s := &r.shares[i]
+		j := r.keys[s.job]
+		if m.gone(j) {
+			r.stopped++
+			continue
+		}
 		r.besieged += one(len(s.near) > params.K)
 		if s.took.count() >= s.enough {
 			r.stored++
-			m.provided(r.keys[s.job])
+			r.certain += one(j.sure)
+			m.provided(j)
 		}
 	}
 	r.told += len(r.shares)
 	r.shares = nil
-	m.tell(r)
 }
 
 // open reports whether some peer has still to be told of some key.
@@ -209,9 +241,6 @@ func (m *Machine) replace(r *run) {
 // provided notes that a key was provided now.
 func (m *Machine) provided(j job) {
 	i := m.items.get(j.at[0], j.text)
-	if i == nil {
-		return // it was stopped since
-	}
 	m.touch(i.head)
 	m.queued -= one(i.queued)
 	i.queued, i.last = false, seconds(m.now.Wall)

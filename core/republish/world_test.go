@@ -154,6 +154,9 @@ func (w *world) inspect(a Action) {
 					w.Fatalf("a peer is told of %x twice at a time", k)
 				}
 				keys[string(k)] = true
+				if w.m.Fresh([][]byte{k}) > 0 {
+					w.Fatalf("%x is announced, and is not in the schedule", k)
+				}
 			}
 		}
 		if len(a.Batches) == 0 {

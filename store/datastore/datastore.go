@@ -189,11 +189,17 @@ func (s *Store) ProvidersOf(ctx context.Context, key []byte, now mono.Wall, max 
 	return s.index.ProvidersOf(ctx, key, now, max)
 }
 
-// RemoveProvider forgets that a peer provides a key.
-func (s *Store) RemoveProvider(ctx context.Context, key []byte, peer contact.ID) error {
-	return s.write(ctx,
-		func(w ds.Write) error { return w.Delete(ctx, providerKey(key, peer)) },
-		func() error { return s.index.RemoveProvider(context.WithoutCancel(ctx), key, peer) })
+// RemoveProviders forgets that a peer provides some keys.
+func (s *Store) RemoveProviders(ctx context.Context, keys [][]byte, peer contact.ID) error {
+	put := func(w ds.Write) error {
+		for _, key := range keys {
+			if err := w.Delete(ctx, providerKey(key, peer)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return s.write(ctx, put, func() error { return s.index.RemoveProviders(context.WithoutCancel(ctx), keys, peer) })
 }
 
 // Blob returns a blob.

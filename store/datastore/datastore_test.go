@@ -161,7 +161,7 @@ func TestReopened(t *testing.T) {
 	if _, n := s.Count(); n != 2 {
 		t.Fatalf("of two records of the node's own %d are kept", n)
 	}
-	if err := s.RemoveProvider(ctx, more.Key, more.Peer.ID); err != nil {
+	if err := s.RemoveProviders(ctx, [][]byte{more.Key}, more.Peer.ID); err != nil {
 		t.Fatal(err)
 	}
 	if values, providers := s.Count(); values != 1 || providers != 1 {

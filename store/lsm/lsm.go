@@ -189,13 +189,21 @@ func (s *Store) ProvidersOf(ctx context.Context, key []byte, now mono.Wall, max 
 	return s.index.ProvidersOf(ctx, key, now, max)
 }
 
-// RemoveProvider forgets that a peer provides a key.
-func (s *Store) RemoveProvider(ctx context.Context, key []byte, peer contact.ID) error {
-	key = slices.Clone(key)
+// RemoveProviders forgets that a peer provides some keys, with one sync.
+func (s *Store) RemoveProviders(ctx context.Context, keys [][]byte, peer contact.ID) error {
+	keys = slices.Clone(keys)
+	for i := range keys {
+		keys[i] = slices.Clone(keys[i]) // a caller may leave, and reuse its own
+	}
 	return s.submit(ctx, &job{
-		frees: true,
-		write: func(b *pebble.Batch) error { return b.Delete(providerRow(key, peer).key, nil) },
-		apply: func(ctx context.Context) error { return s.index.RemoveProvider(ctx, key, peer) },
+		size: len(keys) * recordSize, frees: true,
+		write: func(b *pebble.Batch) (err error) {
+			for _, key := range keys {
+				err = errors.Join(err, b.Delete(providerRow(key, peer).key, nil))
+			}
+			return err
+		},
+		apply: func(ctx context.Context) error { return s.index.RemoveProviders(ctx, keys, peer) },
 	})
 }
 

@@ -122,13 +122,17 @@ func (s *Store) ProvidersOf(ctx context.Context, key []byte, now mono.Wall, max 
 	return s.providers.of(key, now, max), nil
 }
 
-// RemoveProvider forgets that a peer provides a key.
-func (s *Store) RemoveProvider(ctx context.Context, key []byte, peer contact.ID) error {
-	if err := s.lock(ctx); err != nil {
-		return err
+// RemoveProviders forgets that a peer provides some keys.
+func (s *Store) RemoveProviders(ctx context.Context, keys [][]byte, peer contact.ID) error {
+	for some := range slices.Chunk(keys, step) {
+		if err := s.lock(ctx); err != nil {
+			return err
+		}
+		for _, key := range some {
+			s.providers.remove(key, peer)
+		}
+		s.mu.Unlock()
 	}
-	defer s.mu.Unlock()
-	s.providers.remove(key, peer)
 	return nil
 }
 

@@ -100,7 +100,7 @@ func testReopened(t *testing.T, d Disk) {
 		add(t, s, fmt.Sprint("own ", i), i, start)
 		must(t, s.PutValue(ctx, value(fmt.Sprint("/v/", i), fmt.Sprint(i)), late))
 	}
-	must(t, s.RemoveProvider(ctx, []byte("k"), peer(3).ID))
+	must(t, s.RemoveProviders(ctx, [][]byte{[]byte("k")}, peer(3).ID))
 	must(t, s.RemoveValue(ctx, []byte("/v/3")))
 	add(t, s, "k", 0, start+100)
 	must(t, s.AddProvider(ctx, record.Provider{Key: []byte("own 5"), Peer: peerAt(5, 77), Received: start}, start+hour))

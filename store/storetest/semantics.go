@@ -50,11 +50,16 @@ func testProviders(t *testing.T, e Engine) {
 	same(t, "at most one of b", provides(t, s, "b", start, 1), []int{5})
 	same(t, "none of b", provides(t, s, "b", start, 0), []int{})
 	counts(t, s, 0, 5)
-	must(t, s.RemoveProvider(ctx, []byte("a"), peer(2).ID))
-	must(t, s.RemoveProvider(ctx, []byte("a"), peer(9).ID))
-	must(t, s.RemoveProvider(ctx, []byte("none"), peer(1).ID))
+	must(t, s.RemoveProviders(ctx, [][]byte{[]byte("none"), []byte("a")}, peer(2).ID))
+	must(t, s.RemoveProviders(ctx, [][]byte{[]byte("a"), []byte("b")}, peer(9).ID))
+	must(t, s.RemoveProviders(ctx, nil, peer(1).ID))
 	same(t, "of a, after one left", provides(t, s, "a", start, 20), []int{1})
 	counts(t, s, 0, 4)
+	add(t, s, "a", 5, start)
+	must(t, s.RemoveProviders(ctx, [][]byte{[]byte("a"), []byte("b")}, peer(5).ID))
+	same(t, "of a, after another", provides(t, s, "a", start, 20), []int{1})
+	same(t, "of b, after another", provides(t, s, "b", start, 20), []int{4})
+	counts(t, s, 0, 3)
 }
 
 func testOrder(t *testing.T, e Engine) {
@@ -268,7 +273,7 @@ func once(ctx context.Context, s store.Store, caller, round int) error {
 		_, err := s.Expire(ctx, start)
 		return err
 	}
-	return s.RemoveProvider(ctx, []byte(own), peer(caller).ID)
+	return s.RemoveProviders(ctx, [][]byte{[]byte(own)}, peer(caller).ID)
 }
 
 func sorted(numbers []int) []int {
