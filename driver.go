@@ -2,6 +2,7 @@ package waymark
 
 import (
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/waymark-dht/waymark/core/boot"
@@ -59,27 +60,28 @@ func (d *driver) loop() {
 	d.finish()
 }
 
-// turn steps everything that is there to be stepped, in the order of rule 6:
-// the world, outcomes, what people want, and then the time. All of it happens
-// at the moment when the turn began: if the process is stopped amid a turn, the
-// next one finds that time has passed, and nobody was blamed for it. It reports
-// whether the node is to stop.
+// turn is one step of the engine: with everything that is there to be told, in
+// the order of rule 6, the world, outcomes, what people want; then the time. All
+// of it happens at the moment when the turn began: if the process is stopped amid
+// a turn, the next one finds that time has passed, and nobody was blamed for it;
+// and if it was stopped before, what came in meanwhile counts, for nothing expires
+// before all of it is applied. Questions about the engine are answered after it.
+// It reports whether the node is to stop.
 func (d *driver) turn() (stop bool) {
-	d.checkClocks()
-	for _, ev := range d.workers.expired(d.now.Mono) {
-		d.step(ev)
-	}
-	for _, l := range d.mail.take() {
-		if l.ask != nil {
-			l.ask(d.engine)
-			continue
+	events := append(d.checkClocks(), d.workers.expired(d.now.Mono)...)
+	letters := d.mail.take() // after it: what was not late has put its outcome there
+	for _, l := range letters {
+		if l.ask == nil {
+			events = append(events, l.event)
 		}
-		d.step(l.event)
 		_, shutdown := l.event.(engine.Shutdown)
 		stop = stop || shutdown
 	}
-	if wake, ok := d.engine.Wake(); ok && wake.Due(d.now.Mono) {
-		d.step(engine.Tick{})
+	d.step(events)
+	for _, l := range letters {
+		if l.ask != nil {
+			l.ask(d.engine)
+		}
 	}
 	d.ready.update(d.engine.Health())
 	d.checkBounds()
@@ -87,11 +89,11 @@ func (d *driver) turn() (stop bool) {
 }
 
 // step is one step of the engine, with all that follows from it.
-func (d *driver) step(ev engine.Event) {
-	if _, moved := ev.(engine.NetworkChanged); moved {
+func (d *driver) step(events []engine.Event) {
+	if slices.Contains(events, engine.Event(engine.NetworkChanged{})) {
 		d.workers.doubt.raise()
 	}
-	d.engine.Step(d.now, ev)
+	d.engine.Step(d.now, events...)
 	for {
 		eff, ok := d.engine.Next()
 		if !ok {
@@ -206,8 +208,9 @@ func (d *driver) finish() {
 // checkClocks tells the engine if the machine slept, the clock was set or the
 // process was stopped. Go's monotonic clock stands still while Linux sleeps,
 // so the wall clock gets ahead of it; it does not while the process is
-// stopped, but then the timer comes late. KAD-7.2.
-func (d *driver) checkClocks() {
+// stopped, but then the timer comes late. What it returns comes before all else
+// that the engine is told. KAD-7.2.
+func (d *driver) checkClocks() (jump []engine.Event) {
 	d.now = d.time.now()
 	now := d.now
 	passed := now.Mono.Sub(d.checked.Mono)
@@ -222,14 +225,10 @@ func (d *driver) checkClocks() {
 			d.checked = now
 			d.workers.sweep()
 		}
-		return
+		return nil
 	}
 	d.checked = now
 	d.logs.line("the clocks jumped: what was under way is asked again", "gap", gap.String())
 	d.time.jumped(now)
-	before := d.workers.suspended() // and not what is asked because of it
-	d.step(engine.ClockJumped{Gap: int64(gap)})
-	for _, ev := range before {
-		d.step(ev)
-	}
+	return append([]engine.Event{engine.ClockJumped{Gap: int64(gap)}}, d.workers.suspended()...)
 }

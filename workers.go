@@ -141,10 +141,7 @@ func (w *workers) admit(a *attempt) (refusal string) {
 // run makes the call and delivers its outcome, unless that was done already.
 func (w *workers) run(a *attempt, call func(*attempt) engine.Event) {
 	release := context.AfterFunc(a.ctx, func() { w.cut(a) })
-	ev := call(a)
-	if w.settle(a.id) {
-		w.mail.outcome(ev)
-	}
+	w.deliver(a.id, call(a))
 	close(a.over)
 	if release() { // else cut is running, and has the last word
 		a.cancel()
@@ -152,14 +149,16 @@ func (w *workers) run(a *attempt, call func(*attempt) engine.Event) {
 	}
 }
 
-// settle reports whether the outcome of an attempt is still to be delivered,
-// and makes the caller the one who does.
-func (w *workers) settle(id engine.AttemptID) bool {
+// deliver puts the outcome of an attempt into the mailbox, unless another was
+// delivered already. It does so under the lock: whatever is not due any more when
+// the driver looks for what has expired, it finds there.
+func (w *workers) deliver(id engine.AttemptID, ev engine.Event) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	_, waiting := w.due[id]
-	delete(w.due, id)
-	return waiting
+	if _, waiting := w.due[id]; waiting {
+		delete(w.due, id)
+		w.mail.outcome(ev)
+	}
 }
 
 // expired takes the attempts whose deadline has come, with how far each got.

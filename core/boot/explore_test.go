@@ -21,9 +21,11 @@ type explorer struct {
 	begin setting
 	names []contact.Handle // what a name can stand for
 	brisk bool             // no walk lingers: smaller worlds say enough of that
-	seen  map[[2]uint64]struct{}
-	moves int
-	ends  [Cut + 1]int
+
+	batches bool // outcomes are also told together, before their time is over or after
+	seen    map[[2]uint64]struct{}
+	moves   int
+	ends    [Cut + 1]int
 }
 
 var hashSeeds = [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}
@@ -35,6 +37,9 @@ func TestEverySchedule(t *testing.T) {
 	plan := Plan{Seeds: contacts(1), Remembered: contacts(2), Names: []string{"a"}, Deadline: 9 * second}
 	search(t, "two contacts and a name", &explorer{
 		begin: setting{plan: plan, hard: 2 * time.Second, deepest: 0, full: true}, names: contacts(1, 7),
+	})
+	search(t, "two contacts and a name that are told at once", &explorer{
+		begin: setting{plan: plan, hard: 2 * time.Second, deepest: 0, full: true}, names: contacts(1, 7), brisk: true, batches: true,
 	})
 	plan = Plan{Seeds: contacts(1), Deadline: 5 * second}
 	search(t, "a table that is known", &explorer{
@@ -99,6 +104,10 @@ func (x *explorer) visit(w *world, path []move) ([]move, string) {
 
 // strays tells a world of what must be ignored.
 func (w *world) strays() {
+	if w.amid {
+		w.hear(Event{What: Answered, Attempt: w.last + 1})
+		return
+	}
 	for what := Answered; what <= Lingers && w.broken == ""; what++ {
 		w.tell(Event{What: what, Attempt: w.last + 1})
 		if len(w.open) > 0 && w.open[0].kind == Walk && what < Walked {
@@ -114,6 +123,9 @@ func (w *world) strays() {
 // choices lists what the environment can do next.
 func (x *explorer) choices(w *world) []move {
 	mvs := []move{{does: Cancel}}
+	if w.amid { // no time passes
+		return append(x.outcomes(w, 0), move{does: Cancel}, move{does: Tick})
+	}
 	if wake, _ := w.p.Wake(); wake != mono.Never {
 		mvs = append(mvs, move{does: Tick, after: wake.Sub(w.now)}, move{does: Tick, after: wake.Sub(w.now) + 3*time.Second})
 	}
@@ -143,6 +155,23 @@ func (x *explorer) choices(w *world) []move {
 			}
 		}
 	}
+	return append(append(mvs, x.outcomes(w, 0)...), x.outcomes(w, 6*time.Second)...)
+}
+
+// outcomes lists what can be told together with others, in time or when it is over.
+func (x *explorer) outcomes(w *world, after time.Duration) (mvs []move) {
+	for _, e := range w.open {
+		mv := move{what: e.what, more: true, after: after}
+		switch {
+		case !x.batches:
+		case e.kind == Probe:
+			mv.does = Answered
+			mvs = append(mvs, mv)
+		case e.kind == Resolve:
+			mv.does, mv.peers = Resolved, x.names
+			mvs = append(mvs, mv)
+		}
+	}
 	return mvs
 }
 
@@ -151,7 +180,7 @@ func (w *world) fingerprint() []byte {
 	p := w.p
 	b := fmt.Appendf(nil, "%v %v %v %d %v %v %v %v %v %v %v %d|", p.queue, p.tried, p.names, p.room, p.buckets,
 		p.ready, p.walked, p.filled, p.checked, w.met, w.selfEnd, w.answers)
-	b = fmt.Appendf(b, "%d%d %v ", p.nameStep.End, p.seedStep.End, w.env)
+	b = fmt.Appendf(b, "%d%d %v %v ", p.nameStep.End, p.seedStep.End, w.env, w.amid)
 	for _, names := range [][]string{w.begun, w.ended, reported(p)} { // as sets
 		slices.Sort(names)
 		b = fmt.Appendf(b, "%v", names)

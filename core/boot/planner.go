@@ -209,7 +209,7 @@ func (p *Planner) Step(now mono.Time, ev Event, env Env) bool {
 	if p.end != Running {
 		return false
 	}
-	hit := p.apply(now, ev, env)
+	hit := p.Tell(now, ev, env)
 	if ev.What == Cancel {
 		p.finish(now, Cut)
 		return true
@@ -224,8 +224,14 @@ func (p *Planner) Step(now mono.Time, ev Event, env Env) bool {
 	return hit
 }
 
-// apply stores one outcome.
-func (p *Planner) apply(now mono.Time, ev Event, env Env) bool {
+// Tell is the first stage of Step alone: it stores one outcome and reports
+// whether that was under way. For several outcomes that are known at the same
+// moment, of which a Step has to follow: none of them may expire because another
+// was told first.
+func (p *Planner) Tell(now mono.Time, ev Event, env Env) bool {
+	if p.end != Running {
+		return false
+	}
 	if ev.What == Lingers {
 		return p.lingers(ev.Attempt, env)
 	}

@@ -91,6 +91,8 @@ func (w *world) moveOf(t *testing.T, d *datadriven.TestData) (mv move) {
 		switch a.Key {
 		case "after":
 			mv.after = span(t, a.Vals[0])
+		case "more":
+			mv.more = true
 		case "to":
 			mv.peers = handles(t, a.Vals)
 		case "end":

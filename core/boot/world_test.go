@@ -28,8 +28,9 @@ type world struct {
 	answers int // probes that were answered
 	names   int // resolutions that ended
 	selfEnd End
-	events  int // that counted
-	over    int // steps that brought an end
+	events  int  // that counted
+	over    int  // steps that brought an end
+	amid    bool // an outcome was told, and the step that has to follow was not made
 	last    Attempt
 
 	said   []string
@@ -93,6 +94,7 @@ type move struct {
 	after time.Duration
 	peers []contact.Handle
 	end   End
+	more  bool // it is told together with the next move
 }
 
 // String writes a move as a story has it.
@@ -111,6 +113,9 @@ func (m move) String() string {
 	if m.after > 0 {
 		fmt.Fprintf(&b, " after=%s", m.after)
 	}
+	if m.more {
+		b.WriteString(" more")
+	}
 	return b.String()
 }
 
@@ -126,7 +131,24 @@ func (w *world) do(mv move) {
 	if mv.does == Walked {
 		ev.Step = Step{End: mv.end, Asked: 1}
 	}
+	if mv.more {
+		w.hear(ev)
+		return
+	}
 	w.tell(ev)
+}
+
+// hear tells the planner of an outcome that others follow in the same step:
+// nothing comes of it before that.
+func (w *world) hear(ev Event) {
+	w.said, w.amid = w.said[:0], true
+	counts := w.happened(ev)
+	if hit := w.p.Tell(w.now, ev, &w.env); hit != counts {
+		w.wrong("an outcome that is told counts: %v, and should: %v", hit, counts)
+	}
+	if _, acts := w.p.Next(); acts || w.p.End() != Running {
+		w.wrong("it acts before all is told")
+	}
 }
 
 func (w *world) find(what string) *entry {
@@ -140,7 +162,7 @@ func (w *world) find(what string) *entry {
 
 // tell hands an event to the planner and checks what follows.
 func (w *world) tell(ev Event) {
-	w.said = w.said[:0]
+	w.said, w.amid = w.said[:0], false
 	over := w.p.End() != Running
 	counts := !over && w.happened(ev)
 	due := w.expired(over || ev.What == Cancel)

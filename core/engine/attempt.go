@@ -104,17 +104,17 @@ func (e *Engine) withdraw(id AttemptID, why contact.Failure) {
 		return
 	}
 	e.effects = append(e.effects, Abort{Attempt: id})
-	e.tell(id, a, why, "", nil)
+	e.tell(id, a, why, "", nil, 0)
 	e.release(a)
 }
 
-// tell states the fact that a request ended.
-func (e *Engine) tell(id AttemptID, a attempt, how contact.Failure, detail string, closer []*contact.Info) {
+// tell states the fact that a request ended. Of closer so many were new.
+func (e *Engine) tell(id AttemptID, a attempt, how contact.Failure, detail string, closer []*contact.Info, fresh int) {
 	if e.cfg.Terse || a.peer == 0 || a.op == nil {
 		return
 	}
 	e.facts = append(e.facts, RequestEnded{
 		At: e.now.Mono, Op: a.op.id, Attempt: id, Peer: e.book.Info(a.peer), Failure: how,
-		Detail: detail, Took: e.now.Mono.Sub(a.sent), Named: len(closer), Closer: closer,
+		Detail: detail, Took: e.now.Mono.Sub(a.sent), Named: len(closer), Closer: closer, Fresh: fresh,
 	})
 }

@@ -128,34 +128,28 @@ func (e *Engine) startRefresh(o *op, a boot.Action) {
 	}
 	switch a.Bucket {
 	case boot.Self:
-		child.told, o.told = o.told, nil
+		child.told = o.told
 	case boot.Verify:
 		child.aim(key.Preimage(e.self.Key, 0, e.rng.Uint32()))
 	default:
 		child.aim(key.Preimage(e.self.Key.FlipBit(a.Bucket), a.Bucket+1, e.rng.Uint32()))
 	}
-	e.enqueue(child)
+	if e.enqueue(child) {
+		e.keep(child, child.told...)
+	}
 }
 
-// keepTold keeps whom a seed named: it was asked for the node itself, so that is
-// where the walk there can begin. The walk asks the seed again all the same; but
-// if it depended on that, a single slow answer would keep everybody waiting.
-func (e *Engine) keepTold(o *op, named []lookup.Named) {
+// seedTold keeps whom the first seed named: it was asked for the node itself, so
+// that is where the walk there can begin. The walk asks the seed again all the same;
+// but if it depended on that, a single slow answer would keep everybody waiting.
+func (e *Engine) seedTold(o *op, named []lookup.Named) {
 	if len(o.told) > 0 {
 		return
 	}
-	for _, n := range named[:min(len(named), params.MaxPeersRead)] {
-		e.book.Hold(n.Handle)
+	for _, n := range named {
 		o.told = append(o.told, n.Handle)
 	}
-}
-
-// forgetTold lets go of them.
-func (e *Engine) forgetTold(o *op) {
-	for _, h := range o.told {
-		e.book.Drop(h)
-	}
-	o.told = nil
+	e.keep(o, o.told...)
 }
 
 // aim points a walk at the key of a preimage.

@@ -121,16 +121,23 @@ func New(cfg Config, self *contact.Info, book *contact.Book, seed uint64) *Engin
 	return e
 }
 
-// Step tells the engine what happened, and when. It never blocks. What follows
-// from it waits in Next, Wake and Facts.
-func (e *Engine) Step(now mono.Now, ev Event) {
+// Step tells the engine what happened, and when; nothing, if all that it is to
+// know is the time. It never blocks. What follows from it waits in Next, Wake and
+// Facts.
+//
+// All that is known at one moment belongs into one step, in its order: every
+// outcome is applied before anything expires. Who tells of one after the other
+// has a request given up, and its peer blamed, whose answer is the next to be
+// told. KAD-2.3.
+func (e *Engine) Step(now mono.Now, evs ...Event) {
 	if e.closed {
 		return
 	}
 	e.now = mono.Now{Mono: max(now.Mono, e.now.Mono), Wall: now.Wall} // a clock that goes back stands still
-	e.apply(ev)
-	if e.closed {
-		return // nothing begins in the step that ends the node
+	for _, ev := range evs {
+		if e.apply(ev); e.closed {
+			return // nothing begins in the step that ends the node
+		}
 	}
 	e.expire()
 	e.startQueued()
@@ -208,8 +215,8 @@ func (e *Engine) apply(ev Event) {
 	}
 }
 
-// expire ticks every operation whose deadline, or whose attempts' deadline,
-// has come. Operations that end meanwhile leave the list.
+// expire ticks every operation that an outcome was for, or whose deadline, or
+// whose attempts' deadline, has come. Operations that end meanwhile leave the list.
 func (e *Engine) expire() {
 	for _, o := range e.due() {
 		if !o.closed {
@@ -232,7 +239,7 @@ func (e *Engine) bark() {
 	}
 }
 
-// due returns the operations that have something to expire now.
+// due returns the operations that have something to do now.
 func (e *Engine) due() (due []*op) {
 	for _, o := range e.ops {
 		if o.wake.Due(e.now.Mono) {

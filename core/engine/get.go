@@ -165,7 +165,7 @@ func (e *Engine) settleGet(o *op) {
 	switch g := o.get; {
 	case o.closed || g.choosing != 0:
 	case g.met && o.walk != nil:
-		e.driveWalk(o, lookup.Event{What: lookup.Cancel})
+		e.driveWalk(o, lookup.Cancel)
 	case g.met:
 		e.getEnded(o, Found)
 	case g.ended != 0:

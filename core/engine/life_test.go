@@ -238,19 +238,31 @@ func (l *life) value(key []byte) *record.Record {
 }
 
 // outcome gives one attempt that is under way an outcome of its sort, in any
-// order, and many at a time as often as not.
+// order, and many at a time as often as not: one after the other or, late, all in
+// one step.
 func (l *life) outcome() {
+	together, told := l.rng.IntN(2) == 0, []Event(nil)
+	if together && l.rng.IntN(2) == 0 {
+		l.now = l.now.Add(time.Duration(l.rng.Int64N(int64(4 * time.Second))))
+	}
 	for range rapid.IntRange(1, 20).Draw(l.t, "outcomes") {
 		ids := make([]AttemptID, 0, len(l.under))
 		for id := range l.under {
 			ids = append(ids, id)
 		}
 		if len(ids) == 0 {
-			return
+			break
 		}
 		slices.Sort(ids)
 		id := ids[l.rng.IntN(len(ids))]
-		l.step(l.of(l.under[id], id))
+		if ev := l.of(l.under[id], id); together {
+			told = append(told, ev)
+		} else {
+			l.step(ev)
+		}
+	}
+	if together {
+		l.step(told...)
 	}
 }
 
@@ -382,9 +394,9 @@ func (l *life) fork() {
 	}
 }
 
-// step tells the engine of an event, and checks all that must hold after it.
-func (l *life) step(ev Event) {
-	l.e.Step(mono.Now{Mono: l.now, Wall: mono.Wall(l.rng.Int64())}, ev)
+// step tells the engine what happened, and checks all that must hold after it.
+func (l *life) step(evs ...Event) {
+	l.e.Step(mono.Now{Mono: l.now, Wall: mono.Wall(l.rng.Int64())}, evs...)
 	l.after()
 }
 

@@ -43,8 +43,8 @@ type op struct {
 	ping  *StartPing      // whom it asks once; not to be changed
 	// fellBack says that it was to be one hop, and too few answered.
 	fellBack bool
-	// told are whom the first seed that answered named, held: a bootstrap's, and
-	// then of its walk to the node itself until that begins.
+	// told are whom the first seed that answered named: a bootstrap's, and of its
+	// walk to the node itself, which begins with them. Both keep them.
 	told    []contact.Handle
 	closest []*contact.Info // what the walk found, once it is over
 	eclipse bool            // those closest to the target are nearer than chance explains
@@ -144,7 +144,6 @@ func (o *op) indispensable() bool {
 // list is where every other road to here begins.
 func (e *Engine) close(o *op, r Result) {
 	o.closed = true
-	e.forgetTold(o)
 	delete(e.byID, o.id)
 	e.ops = slices.DeleteFunc(e.ops, func(x *op) bool { return x == o })
 	e.queued = slices.DeleteFunc(e.queued, func(x *op) bool { return x == o })
@@ -200,7 +199,7 @@ func (e *Engine) stop(o *op, why Outcome) {
 	o.stopped = true
 	switch {
 	case o.walk != nil:
-		e.driveWalk(o, lookup.Event{What: lookup.Cancel})
+		e.driveWalk(o, lookup.Cancel)
 	case o.plan != nil:
 		e.drivePlan(o, boot.Event{What: boot.Cancel})
 	case o.store != nil:
@@ -231,13 +230,18 @@ func (e *Engine) giveUp(o *op, why Outcome) {
 	}
 }
 
-// tick tells an operation that time has passed.
+// tick has an operation do what follows from what it was told, and from the
+// time. One that has found what it looks for ends.
 func (e *Engine) tick(o *op) {
 	switch {
 	case o.walk != nil:
 		e.expireChoice(o)
-		if o.walk != nil {
-			e.driveWalk(o, lookup.Event{What: lookup.Tick})
+		switch {
+		case o.walk == nil:
+		case o.satisfied():
+			e.driveWalk(o, lookup.Cancel)
+		default:
+			e.driveWalk(o, lookup.Tick)
 		}
 	case o.plan != nil:
 		e.leaveDue(o)

@@ -25,7 +25,7 @@ func (e *Engine) answered(ev *Answered) {
 		return // an admission probe: that it answered is all
 	}
 	if o.store != nil {
-		e.tell(ev.Attempt, a, contact.None, "", ev.Closer)
+		e.tell(ev.Attempt, a, contact.None, "", ev.Closer, 0)
 		e.storeAnswered(o, ev.Attempt, a)
 		return
 	}
@@ -36,18 +36,17 @@ func (e *Engine) answered(ev *Answered) {
 		if o.kind == KindFindPeer && e.book.Info(a.peer).Key == o.target {
 			o.found = e.book.Info(a.peer)
 		}
-		told := len(e.facts)
-		e.tell(ev.Attempt, a, contact.None, ev.Refused, ev.Closer)
-		e.amend(told, e.walkAnswered(o, a, named))
+		fresh := e.tellWalk(o, lookup.Event{What: lookup.Answered, Attempt: lookup.Attempt(a.local), Named: named})
+		e.tell(ev.Attempt, a, contact.None, ev.Refused, ev.Closer, fresh)
 	case o.plan != nil:
 		o.stats.Requests++
 		o.stats.Successes++
-		e.tell(ev.Attempt, a, contact.None, "", ev.Closer)
-		e.keepTold(o, named)
-		e.drivePlan(o, boot.Event{What: boot.Answered, Attempt: boot.Attempt(a.local)})
+		e.tell(ev.Attempt, a, contact.None, "", ev.Closer, 0)
+		e.seedTold(o, named)
+		e.tellPlan(o, boot.Event{What: boot.Answered, Attempt: boot.Attempt(a.local)})
 	default:
 		o.stats.Successes++
-		e.tell(ev.Attempt, a, contact.None, "", ev.Closer)
+		e.tell(ev.Attempt, a, contact.None, "", ev.Closer, 0)
 		e.close(o, Result{
 			Outcome: Found, Found: e.book.Info(a.peer), Stats: o.stats,
 			Closest: ev.Closer, Value: ev.Record, Named: ev.Providers,
@@ -55,15 +54,24 @@ func (e *Engine) answered(ev *Answered) {
 	}
 }
 
-// walkAnswered feeds an answer to a lookup; one whose operation has found what
-// it looks for ends.
-func (e *Engine) walkAnswered(o *op, a attempt, named []lookup.Named) int {
-	fresh := e.driveWalk(o, lookup.Event{What: lookup.Answered, Attempt: lookup.Attempt(a.local), Named: named})
-	if o.walk != nil && o.satisfied() {
-		e.driveWalk(o, lookup.Event{What: lookup.Cancel})
-	}
-	return fresh
+// tellWalk applies an outcome to a lookup, and returns how many of the named it
+// did not know. What follows from it waits until all outcomes of the step are.
+func (e *Engine) tellWalk(o *op, ev lookup.Event) (fresh int) {
+	known := o.walk.Known()
+	o.walk.Tell(e.now.Mono, ev)
+	e.holdNew(o, known)
+	e.stir(o)
+	return o.walk.Known() - known
 }
+
+// tellPlan applies an outcome to a plan, likewise.
+func (e *Engine) tellPlan(o *op, ev boot.Event) {
+	o.plan.Tell(e.now.Mono, ev, (*env)(e))
+	e.stir(o)
+}
+
+// stir has an operation ticked in this step, after all that is told in it.
+func (e *Engine) stir(o *op) { o.wake = e.now.Mono }
 
 // gather takes what an answer holds beside names.
 func (e *Engine) gather(o *op, from contact.Handle, ev *Answered) {
@@ -80,18 +88,6 @@ func (e *Engine) gather(o *op, from contact.Handle, ev *Answered) {
 func (o *op) satisfied() bool {
 	return o.found != nil || o.find != nil && o.find.enough() ||
 		o.get != nil && o.get.met && o.get.choosing == 0
-}
-
-// amend completes the fact that a request ended, if it was told: how many of
-// the named were new is known only when the lookup has been told of them, and
-// that may have ended it, which comes after.
-func (e *Engine) amend(at, fresh int) {
-	if at < len(e.facts) {
-		if f, ok := e.facts[at].(RequestEnded); ok {
-			f.Fresh = fresh
-			e.facts[at] = f
-		}
-	}
 }
 
 // intern enters the peers of an answer into the book. What it returns holds
@@ -190,7 +186,7 @@ func (e *Engine) failed(ev Failed) {
 	if ev.Failure.Blames() && !a.apart && !(a.store && ev.Failure.Refuses()) {
 		e.blame(a)
 	}
-	e.tell(ev.Attempt, a, ev.Failure, ev.Detail, nil)
+	e.tell(ev.Attempt, a, ev.Failure, ev.Detail, nil, 0)
 	o := a.op
 	if o == nil {
 		return
@@ -201,28 +197,21 @@ func (e *Engine) failed(ev Failed) {
 	switch {
 	case o.store != nil:
 		e.storeFailed(o, ev.Attempt, a.peer, ev.Failure, ev.Detail)
-		e.driveStore(o)
+		e.stir(o)
 	case o.walk != nil:
 		if o.kind == KindFindPeer && ev.Failure == contact.NoProtocol && e.book.Info(a.peer).Key == o.target {
 			o.found = e.book.Info(a.peer) // it is there; it only does not serve this DHT
 		}
-		e.walkFailed(o, a, ev.Failure)
+		e.tellWalk(o, lookup.Event{What: lookup.Failed, Attempt: lookup.Attempt(a.local), Failure: ev.Failure})
 	case o.plan != nil:
 		o.stats.Requests++
 		o.stats.Failures[ev.Failure]++
-		e.drivePlan(o, boot.Event{
+		e.tellPlan(o, boot.Event{
 			What: boot.Failed, Attempt: boot.Attempt(a.local), Failure: ev.Failure, Reason: ev.Detail,
 		})
 	default:
 		o.stats.Failures[ev.Failure]++
 		e.close(o, Result{Outcome: NotFound, Stats: o.stats})
-	}
-}
-
-func (e *Engine) walkFailed(o *op, a attempt, how contact.Failure) {
-	e.driveWalk(o, lookup.Event{What: lookup.Failed, Attempt: lookup.Attempt(a.local), Failure: how})
-	if o.found != nil && o.walk != nil {
-		e.driveWalk(o, lookup.Event{What: lookup.Cancel})
 	}
 }
 
@@ -264,7 +253,7 @@ func (e *Engine) resolved(ev Resolved) {
 	if ev.Err != "" {
 		e.seedFailed(0)
 		if o != nil {
-			e.drivePlan(o, boot.Event{
+			e.tellPlan(o, boot.Event{
 				What: boot.Failed, Attempt: boot.Attempt(a.local), Failure: contact.NoAddress, Reason: ev.Err,
 			})
 		}
@@ -279,7 +268,7 @@ func (e *Engine) resolved(ev Resolved) {
 		return
 	}
 	e.keep(o, hs...)
-	e.drivePlan(o, boot.Event{What: boot.Resolved, Attempt: boot.Attempt(a.local), Peers: hs})
+	e.tellPlan(o, boot.Event{What: boot.Resolved, Attempt: boot.Attempt(a.local), Peers: hs})
 }
 
 // suspended ends every attempt after a sleep: the connections are gone, the

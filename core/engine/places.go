@@ -82,7 +82,7 @@ func (e *Engine) spreadOnce() {
 		switch {
 		case o.closed || e.grant(o, share) <= o.granted: // who was driven before has them
 		case o.walk != nil:
-			e.driveWalk(o, lookup.Event{What: lookup.Tick})
+			e.driveWalk(o, lookup.Tick)
 		case o.store != nil:
 			e.driveStore(o)
 		}

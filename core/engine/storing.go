@@ -114,12 +114,13 @@ func (e *Engine) deliver(o *op) {
 	}
 }
 
-// storeAnswered counts an acknowledgement.
+// storeAnswered counts an acknowledgement. What follows waits until all outcomes
+// of the step are told.
 func (e *Engine) storeAnswered(o *op, id AttemptID, a attempt) {
 	o.store.land(id)
 	o.stats.Successes++
 	o.store.stored = append(o.store.stored, e.book.Info(a.peer))
-	e.driveStore(o)
+	e.stir(o)
 }
 
 // storeFailed counts a refusal or a silence. The caller drives the storing on.

@@ -110,8 +110,7 @@ func (e *Engine) beginWalk(o *op) {
 	}
 	o.walk.Reserve(reserve)
 	e.holdNew(o, 0)
-	e.forgetTold(o)
-	e.driveWalk(o, lookup.Event{What: lookup.Tick})
+	e.driveWalk(o, lookup.Tick)
 }
 
 // oneHop is the configuration of a walk that asks who it was told to begin with,
@@ -150,13 +149,12 @@ func gentle(cfg lookup.Config) lookup.Config {
 	return cfg
 }
 
-// driveWalk tells a lookup what happened and carries out what it wants.
-func (e *Engine) driveWalk(o *op, ev lookup.Event) (fresh int) {
+// driveWalk tells a lookup of the time, or to end, and carries out what it wants.
+func (e *Engine) driveWalk(o *op, what lookup.What) {
 	heard := o.walk.Known()
 	o.granted = e.grant(o, e.share())
 	o.walk.Grant(o.granted)
-	o.walk.Step(e.now.Mono, ev, (*env)(e))
-	fresh = o.walk.Known() - heard
+	o.walk.Step(e.now.Mono, lookup.Event{What: what}, (*env)(e))
 	e.holdNew(o, heard)
 	for a, ok := o.walk.Next(); ok; a, ok = o.walk.Next() {
 		if a.Kind == lookup.Ask {
@@ -167,7 +165,7 @@ func (e *Engine) driveWalk(o *op, ev lookup.Event) (fresh int) {
 	}
 	if o.walk.End() != lookup.Running {
 		e.walkEnded(o)
-		return fresh
+		return
 	}
 	e.commit(o, o.walk.InFlight())
 	o.wake, _ = o.walk.Wake()
@@ -178,7 +176,6 @@ func (e *Engine) driveWalk(o *op, ev lookup.Event) (fresh int) {
 		o.lingers = true
 		e.drivePlan(o.up, boot.Event{What: boot.Lingers, Attempt: o.step})
 	}
-	return fresh
 }
 
 // holdNew keeps the contacts that a lookup has come to know since it knew n.

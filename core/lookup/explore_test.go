@@ -31,6 +31,7 @@ type explorer struct {
 	begin   setting
 	any     bool  // informants also name peers that are known, themselves and us, and bring news
 	late    bool  // the timer also fires late, and outcomes come after their deadline
+	batches bool  // outcomes are also told together
 	met     End   // an end that must occur, besides Converged
 	limit   int   // states; beyond it the search gives up, and the test fails
 	lengths []int // how far time can move: in units of the soft deadline
@@ -93,6 +94,10 @@ func (x *explorer) visit(w *world, path []move) ([]move, string) {
 // strays tells a world of what must be ignored: the outcome of the last move
 // once more, one of an attempt that never was, and, after the end, anything.
 func (w *world) strays(spent Attempt) {
+	if w.amid {
+		w.hear(Event{What: Answered, Attempt: spent, Named: named(hints(1))})
+		return
+	}
 	w.tell(Event{What: Answered, Attempt: spent, Named: named(hints(1))})
 	w.tell(Event{What: Failed, Attempt: w.m.last + 1, Failure: contact.Silent})
 	if w.l.End() != Running {
@@ -103,16 +108,27 @@ func (w *world) strays(spent Attempt) {
 
 // choices lists what the environment can do next.
 func (x *explorer) choices(w *world) (mvs []move) {
-	soft := w.env.soft
-	for _, n := range x.lengths {
-		mvs = append(mvs, move{what: wait, after: time.Duration(n) * soft})
+	soft, late := w.env.soft, x.lateBy()
+	if w.amid { // no time passes
+		late = 0
+		mvs = append(mvs, move{what: wait})
+	} else {
+		for _, n := range x.lengths {
+			mvs = append(mvs, move{what: wait, after: time.Duration(n) * soft})
+		}
 	}
 	mvs = append(mvs, move{what: cancel})
 	for _, f := range w.m.air {
-		for after := range time.Duration(1) + x.lateBy() {
-			mvs = append(mvs, move{what: fail, peer: f.peer, how: contact.Silent, after: after * soft})
+		for after := range time.Duration(1) + late {
+			outcomes := []move{{what: fail, peer: f.peer, how: contact.Silent, after: after * soft}}
 			for _, names := range x.answers(w, f) {
-				mvs = append(mvs, move{what: answer, peer: f.peer, names: names, after: after * soft})
+				outcomes = append(outcomes, move{what: answer, peer: f.peer, names: names, after: after * soft})
+			}
+			mvs = append(mvs, outcomes...)
+			for _, mv := range outcomes {
+				if mv.more = true; x.batches {
+					mvs = append(mvs, mv)
+				}
 			}
 		}
 	}
@@ -198,7 +214,7 @@ func (w *world) fingerprint(b []byte) []byte {
 			b = append(b, byte(l.peers[p.peer].handle), byte(p.goal.bits), byte(p.goal.bits>>8))
 		}
 	}
-	b = append(b, 'f', byte(len(l.reserve)))
+	b = append(b, 'f', byte(len(l.reserve)), flag(w.amid))
 	for n := 1; n <= w.m.n; n++ { // by name: their order has no effect
 		for j := range l.flights {
 			if f := &l.flights[j]; int(l.peers[f.peer].handle) == n {
@@ -303,6 +319,8 @@ func TestEverySchedule(t *testing.T) {
 	search(t, "one path of 4 and late timers", &explorer{begin: small(4, 1, 2, 4, 3), late: true})
 	search(t, "one path of 3 that is told anything", &explorer{begin: chatty(1), any: true, late: true})
 	search(t, "two paths of 3 that are told anything", &explorer{begin: chatty(2), any: true})
+	search(t, "one path of 4 that is told several outcomes at once, and late", &explorer{begin: small(4, 1, 2, 4, 3), late: true, batches: true})
+	search(t, "two paths of 4 that are told several outcomes at once", &explorer{begin: small(4, 2, 2, 4, 3), batches: true})
 	search(t, "one path of 5 with a deadline", &explorer{begin: short(), met: Deadline})
 	search(t, "one path of 4 that probes", &explorer{begin: probing(4)})
 	search(t, "one path of 5 with reserves", &explorer{begin: reserved(1, 5)})

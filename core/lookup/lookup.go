@@ -222,7 +222,7 @@ func (l *Lookup) Step(now mono.Time, ev Event, env Env) bool {
 	if l.end != Running {
 		return false
 	}
-	hit := l.apply(now, ev)
+	hit := l.Tell(now, ev)
 	if ev.What == Cancel {
 		l.finish(Cancelled)
 		return true
@@ -237,8 +237,14 @@ func (l *Lookup) Step(now mono.Time, ev Event, env Env) bool {
 	return hit
 }
 
-// apply stores an outcome, once, whoever asked.
-func (l *Lookup) apply(now mono.Time, ev Event) bool {
+// Tell is the first stage of Step alone: it stores an outcome, once, whoever
+// asked, and reports whether that was under way. For several outcomes that are
+// known at the same moment, of which a Step has to follow: none of them may
+// expire because another was told first.
+func (l *Lookup) Tell(now mono.Time, ev Event) bool {
+	if l.end != Running {
+		return false
+	}
 	switch ev.What {
 	case Answered:
 		f, ok := l.land(ev.Attempt)

@@ -2,6 +2,7 @@ package lookup
 
 import (
 	"flag"
+	"slices"
 	"testing"
 	"time"
 
@@ -38,7 +39,7 @@ func TestRandomSchedules(t *testing.T) {
 	})
 	t.Log(met)
 	for _, what := range []string{
-		"converged", "capped", "deadline", "nobody", "cancelled", "late", "refilled", "probed", "second attempt",
+		"converged", "capped", "deadline", "nobody", "cancelled", "late", "refilled", "probed", "second attempt", "told at once",
 	} {
 		if met[what] == 0 {
 			t.Errorf("no schedule of all ever %s", what)
@@ -182,10 +183,28 @@ func (p *player) turn(w *world) {
 		} else if p.choose(4) == 0 {
 			p.grants = true
 			p.do(w, move{what: grant, peer: 1 + p.choose(10)})
+		} else {
+			p.batch(w, wake.Sub(w.now))
 		}
 	default:
 		p.do(w, move{what: answer, peer: f.peer, names: p.names(), after: 0})
 	}
+}
+
+// batch lets some outcomes come at once, in time or when time is over.
+func (p *player) batch(w *world, pause time.Duration) {
+	after := time.Duration(p.choose(3)) * pause
+	for _, f := range slices.Clone(w.m.air[:1+p.choose(len(w.m.air))]) {
+		mv := move{what: answer, peer: f.peer, after: after, more: true}
+		if after = 0; p.choose(3) == 0 {
+			mv.what, mv.how = fail, contact.Refused
+		} else {
+			mv.names = p.names()
+		}
+		p.do(w, mv)
+	}
+	p.met["told at once"]++
+	p.do(w, move{what: wait})
 }
 
 // names chooses what an informant says.

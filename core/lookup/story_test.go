@@ -93,6 +93,8 @@ func (w *world) moveOf(t *testing.T, d *datadriven.TestData) (mv move) {
 			mv.names = hintsOf(t, a.Vals)
 		case "after":
 			mv.after = span(t, a.Vals[0])
+		case "more":
+			mv.more = true
 		case "how":
 			mv.how = failureOf(t, a.Vals[0])
 		default:
@@ -106,7 +108,7 @@ func (w *world) moveOf(t *testing.T, d *datadriven.TestData) (mv move) {
 	if what == fail && mv.how == contact.None {
 		mv.how = contact.Silent
 	}
-	if wake, waits := w.l.Wake(); what == wait && mv.after == 0 && waits {
+	if wake, waits := w.l.Wake(); what == wait && mv.after == 0 && waits && !w.amid {
 		mv.after = wake.Sub(w.now)
 	}
 	return mv

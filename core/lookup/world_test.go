@@ -22,6 +22,9 @@ type world struct {
 	now mono.Time
 
 	begun  bool     // the next step is not the first, nor the first with a new grant
+	amid   bool     // an outcome was told, and the step that has to follow was not made
+	ranked int      // the rank before it
+	counts bool     // one that was told counts
 	said   []string // what the last move led to, for stories
 	broken string   // the first violation; empty if there is none
 }
@@ -122,6 +125,7 @@ type move struct {
 	peer  int
 	names []hint
 	how   contact.Failure
+	more  bool // it is told together with the next move
 }
 
 // String writes a move as a story has it.
@@ -144,6 +148,9 @@ func (m move) String() string {
 	if m.after > 0 {
 		fmt.Fprintf(&b, " after=%s", m.after)
 	}
+	if m.more {
+		b.WriteString(" more")
+	}
 	return b.String()
 }
 
@@ -159,7 +166,30 @@ func (w *world) do(mv move) {
 	}
 	ev := Event{Attempt: w.m.attemptAt(mv.peer), Named: named(mv.names), Failure: mv.how}
 	ev.What = [...]What{wait: Tick, answer: Answered, fail: Failed, cancel: Cancel}[mv.what]
+	if mv.more {
+		w.hear(ev)
+		return
+	}
 	w.tell(ev)
+}
+
+// hear tells the lookup and its model of an outcome that others follow in the
+// same step: nothing comes of it before that.
+func (w *world) hear(ev Event) {
+	w.said = w.said[:0]
+	if !w.amid {
+		w.ranked, w.counts = w.m.rank(), false
+	}
+	w.amid = true
+	counts := w.m.end == Running && w.m.landed(ev)
+	w.counts = w.counts || counts
+	if hit := w.l.Tell(w.now, ev); hit != counts {
+		w.m.wrong("an outcome that is told counts: %v, and should: %v", hit, counts)
+	}
+	if _, acts := w.l.Next(); acts || w.l.End() != Running {
+		w.m.wrong("it acts before all is told")
+	}
+	w.broken = w.m.broken
 }
 
 // tell hands an event to the lookup and to its model, and compares.
@@ -168,6 +198,9 @@ func (w *world) tell(ev Event) {
 	over := w.m.end != Running
 	before := w.m.rank()
 	accepted := w.m.happened(w.now, ev)
+	if w.amid {
+		before, accepted, w.amid = w.ranked, accepted || w.counts, false
+	}
 	hit := w.l.Step(w.now, ev, w.env)
 	acted := false
 	for a, ok := w.l.Next(); ok; a, ok = w.l.Next() {
