@@ -7,8 +7,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-
-	"github.com/libp2p/go-libp2p/core/peer"
 )
 
 // TestMain lets the tests' own program be the fresh node too.
@@ -71,12 +69,5 @@ func TestWhatTheCommandLineNames(t *testing.T) {
 		if _, err := parse(strings.Fields(args), new(bytes.Buffer)); err == nil {
 			t.Errorf("%q was taken", args)
 		}
-	}
-}
-
-func TestRecallOfASample(t *testing.T) {
-	truth := []peer.ID{"a", "b"}
-	if r := recall([]string{truth[1].String(), peer.ID("c").String()}, truth); r != 0.5 {
-		t.Errorf("recall of one of two is %v", r)
 	}
 }

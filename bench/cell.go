@@ -6,16 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"runtime/pprof"
-	"slices"
 	"time"
 
-	"github.com/libp2p/go-libp2p/core/peer"
-
-	"github.com/waymark-dht/waymark/core/params"
 	"github.com/waymark-dht/waymark/internal/devnet"
 	"github.com/waymark-dht/waymark/internal/fault"
 )
@@ -102,14 +97,7 @@ func (c cell) job(net *devnet.Network) (job, error) {
 	for _, a := range seeds {
 		j.Seeds = append(j.Seeds, a.String())
 	}
-	rng := rand.New(rand.NewPCG(c.Seed, uint64(c.Nodes)))
-	for range c.Lookups {
-		key := make([]byte, 32)
-		for i := range key {
-			key[i] = byte(rng.Uint32())
-		}
-		j.Keys = append(j.Keys, key)
-	}
+	j.Keys = net.Keys(c.Lookups)
 	j.Profile = c.profileOf("fresh")
 	return j, nil
 }
@@ -207,7 +195,7 @@ func (f *figures) walk(w walked, j job, net *devnet.Network) {
 		f.Ends[walk.Outcome]++
 		n := float64(len(w.Walks))
 		f.Sent += float64(walk.Requests) / n
-		f.Recall += recall(walk.Peers, net.Truth(string(j.Keys[i]), params.K)) / n
+		f.Recall += net.Recall(string(j.Keys[i]), walk.Peers) / n
 	}
 	f.P50, f.P95, f.Max = ms(devnet.Quantile(took, 50)), ms(devnet.Quantile(took, 95)), ms(devnet.Quantile(took, 100))
 }
@@ -232,20 +220,6 @@ func (f *figures) explain(out io.Writer) {
 	}
 	fmt.Fprintf(out, "   table %d, %d dials, longest lookup %.1f ms, ends %v, failures %v\n",
 		f.Table, f.Dials, f.Max, f.Ends, f.Failed)
-}
-
-// recall is the share of the truth that was found.
-func recall(found []string, truth []peer.ID) float64 {
-	if len(truth) == 0 {
-		return 1
-	}
-	hits := 0
-	for _, id := range truth {
-		if slices.Contains(found, id.String()) {
-			hits++
-		}
-	}
-	return float64(hits) / float64(len(truth))
 }
 
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

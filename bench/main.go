@@ -84,7 +84,7 @@ func parse(args []string, errs io.Writer) (p plan, err error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(errs)
 	flags.Usage = func() {
-		fmt.Fprintf(errs, "usage: go run ./bench [flags]\n\nThe kinds of fault: %s.\n\n", words(fault.Kinds()))
+		fmt.Fprintf(errs, "usage: go run ./bench [flags]\n\nThe kinds of fault: %s.\n\n", fault.Words(fault.Kinds()))
 		flags.PrintDefaults()
 	}
 	base := cell{}
@@ -111,7 +111,7 @@ func parse(args []string, errs io.Writer) (p plan, err error) {
 // product returns a cell for each combination, and one for each number of
 // paths where nobody is faulty.
 func product(base cell, kinds, faulty, paths string) (cells []cell, err error) {
-	all, err := parseKinds(kinds)
+	all, err := fault.ParseKinds(kinds)
 	if err != nil {
 		return nil, err
 	}
@@ -135,38 +135,6 @@ func product(base cell, kinds, faulty, paths string) (cells []cell, err error) {
 		}
 	}
 	return cells, nil
-}
-
-// issueKinds are the faults that the acceptance of the first release names.
-var issueKinds = []fault.Kind{
-	fault.Refused, fault.BlackHole, fault.Silent, fault.Slow, fault.Reset, fault.Hangup, fault.Liar,
-	fault.MuteHandshake, fault.MuteIdentify, fault.NoStream, fault.ZeroWindow, fault.Cut,
-}
-
-func parseKinds(list string) (kinds []fault.Kind, err error) {
-	for word := range strings.SplitSeq(list, ",") {
-		switch word {
-		case "all":
-			kinds = append(kinds, fault.Kinds()...)
-		case "issue":
-			kinds = append(kinds, issueKinds...)
-		default:
-			k, err := fault.ParseKind(word)
-			if err != nil {
-				return nil, fmt.Errorf("%w; there are honest, %s", err, words(fault.Kinds()))
-			}
-			kinds = append(kinds, k)
-		}
-	}
-	return kinds, nil
-}
-
-func words(kinds []fault.Kind) string {
-	all := make([]string, len(kinds))
-	for i, k := range kinds {
-		all[i] = k.String()
-	}
-	return strings.Join(all, ", ")
 }
 
 func numbers(name, list string, least, most int) (all []int, err error) {

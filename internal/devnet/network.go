@@ -17,6 +17,7 @@ import (
 	"github.com/waymark-dht/waymark"
 	"github.com/waymark-dht/waymark/core/contact"
 	"github.com/waymark-dht/waymark/core/key"
+	"github.com/waymark-dht/waymark/core/params"
 	"github.com/waymark-dht/waymark/internal/fault"
 )
 
@@ -27,6 +28,9 @@ type Config struct {
 	Seed   uint64 // the origin of all that is drawn
 	// Kinds are the faults that occur, in turn. None means every one.
 	Kinds []fault.Kind
+	// TCP has every member listen on TCP alone, for newcomers that know no
+	// QUIC and would pass over a fault behind it.
+	TCP bool
 	// Validators are the members' rules of values, beside those that every
 	// node has.
 	Validators map[string]waymark.Validator
@@ -37,7 +41,7 @@ type Network struct {
 	Members []*Member
 	chance  func(stream uint64) *rand.Rand
 	oracle  *fault.Oracle // knows everybody
-	rules   map[string]waymark.Validator
+	cfg     Config
 }
 
 // Member is one node of the network.
@@ -68,7 +72,7 @@ const (
 func Start(ctx context.Context, cfg Config, up func(int)) (*Network, error) {
 	n := &Network{
 		chance: func(stream uint64) *rand.Rand { return rand.New(rand.NewPCG(cfg.Seed, stream)) },
-		oracle: fault.NewOracle(nil), rules: cfg.Validators,
+		oracle: fault.NewOracle(nil), cfg: cfg,
 	}
 	kinds := deal(n.chance(forDeal), cfg)
 	keys := n.chance(forKeys)
@@ -108,15 +112,15 @@ func (n *Network) add(rng *rand.Rand, kind fault.Kind) error {
 	m := &Member{Kind: kind, Answers: kind.Failure() == contact.None}
 	n.Members = append(n.Members, m)
 	if kind != fault.Honest {
-		return m.misbehave(rng, n.oracle)
+		return m.misbehave(rng, n.oracle, n.cfg.TCP)
 	}
-	return m.serve(rng, n.rules)
+	return m.serve(rng, n.cfg)
 }
 
 // misbehave starts a faulty member. Behind a fault of the wire stands a server
 // that knows everybody, as it did before it turned faulty.
-func (m *Member) misbehave(rng *rand.Rand, knows *fault.Oracle) (err error) {
-	quic := rng.IntN(2) == 0 && m.Kind.QUIC()
+func (m *Member) misbehave(rng *rand.Rand, knows *fault.Oracle, tcp bool) (err error) {
+	quic := rng.IntN(2) == 0 && m.Kind.QUIC() && !tcp
 	m.bad, err = fault.Start(m.Kind, fault.Options{Rand: rng, QUIC: quic, Serve: knows.Serve})
 	if err == nil {
 		m.Info = m.bad.AddrInfo()
@@ -124,13 +128,13 @@ func (m *Member) misbehave(rng *rand.Rand, knows *fault.Oracle) (err error) {
 	return err
 }
 
-func (m *Member) serve(rng *rand.Rand, rules map[string]waymark.Validator) (err error) {
-	if m.host, err = fault.NewHost(fault.HostOptions{Rand: rng, QUIC: true, Extra: named}); err != nil {
+func (m *Member) serve(rng *rand.Rand, cfg Config) (err error) {
+	if m.host, err = fault.NewHost(fault.HostOptions{Rand: rng, QUIC: !cfg.TCP, Extra: named}); err != nil {
 		return err
 	}
 	m.Info = peer.AddrInfo{ID: m.host.ID(), Addrs: m.host.Addrs()}
 	m.dht, err = waymark.New(m.host, waymark.Config{
-		Mode: waymark.ModeServer, AllowLoopback: true, Validators: rules, Seed: rng.Uint64() | 1,
+		Mode: waymark.ModeServer, AllowLoopback: true, Validators: cfg.Validators, Seed: rng.Uint64() | 1,
 	})
 	return err
 }
@@ -236,6 +240,41 @@ func (n *Network) Truth(preimage string, k int) []peer.ID {
 		return target.Closer(key.OfString(string(a)), key.OfString(string(b)))
 	})
 	return ids[:min(k, len(ids))]
+}
+
+// Keys draws random keys of 32 bytes to look up, the same for networks of the
+// same size and seed.
+func (n *Network) Keys(count int) [][]byte {
+	rng := n.chance(uint64(len(n.Members)))
+	keys := make([][]byte, count)
+	for i := range keys {
+		keys[i] = make([]byte, 32)
+		for b := range keys[i] {
+			keys[i][b] = byte(rng.Uint32())
+		}
+	}
+	return keys
+}
+
+// Recall is the share of the truth about a preimage that is among the peers
+// found.
+func (n *Network) Recall(preimage string, found []string) float64 {
+	return share(found, n.Truth(preimage, params.K))
+}
+
+// share returns how much of the truth is among what was found; all if there is
+// none.
+func share(found []string, truth []peer.ID) float64 {
+	if len(truth) == 0 {
+		return 1
+	}
+	hits := 0
+	for _, id := range truth {
+		if slices.Contains(found, id.String()) {
+			hits++
+		}
+	}
+	return float64(hits) / float64(len(truth))
 }
 
 // Answered returns how many requests the honest members have answered.

@@ -6,9 +6,11 @@ import (
 	"strings"
 	"testing"
 
+	ma "github.com/multiformats/go-multiaddr"
 	"go.uber.org/goleak"
 
 	"github.com/waymark-dht/waymark/core/key"
+	"github.com/waymark-dht/waymark/core/params"
 	"github.com/waymark-dht/waymark/internal/fault"
 )
 
@@ -98,4 +100,48 @@ func TestStoppingWhileItStartsLeavesNothing(t *testing.T) {
 		t.Errorf("it was stopped, and gave %v, %v", n, err)
 	}
 	goleak.VerifyNone(t, before)
+}
+
+func TestRecallOfASample(t *testing.T) {
+	n := start(t, Config{Nodes: 30, Faulty: 60, Seed: 3})
+	var found []string
+	for _, id := range n.Truth("somewhere", params.K)[:3] {
+		found = append(found, id.String())
+	}
+	truth := len(n.Truth("somewhere", params.K))
+	if r := n.Recall("somewhere", append(found, "stranger")); r != 3/float64(truth) {
+		t.Errorf("recall of three of %d is %v", truth, r)
+	}
+}
+
+// Newcomers that know TCP alone must meet every fault.
+func TestANetworkOnTCPHasNothingElse(t *testing.T) {
+	for _, tcp := range []bool{false, true} {
+		n := start(t, Config{Nodes: 20, Faulty: 80, Seed: 1, TCP: tcp})
+		others := 0
+		for _, m := range n.Members {
+			for _, a := range m.Info.Addrs {
+				if _, err := a.ValueForProtocol(ma.P_TCP); err != nil {
+					others++
+				}
+			}
+		}
+		if tcp == (others > 0) {
+			t.Errorf("TCP alone: %v, and %d other addresses", tcp, others)
+		}
+	}
+}
+
+func TestTheSameNetworkHasTheSameKeys(t *testing.T) {
+	a, b := start(t, Config{Nodes: 4, Seed: 7}), start(t, Config{Nodes: 4, Seed: 7, TCP: true})
+	c := start(t, Config{Nodes: 4, Seed: 8})
+	first := a.Keys(2)
+	switch {
+	case slices.Equal(first[0], first[1]) || len(first[0]) != 32:
+		t.Errorf("two keys of one network: %x", first)
+	case !slices.Equal(first[1], b.Keys(2)[1]):
+		t.Error("the same seed drew other keys")
+	case slices.Equal(first[0], c.Keys(1)[0]):
+		t.Error("another seed drew the same key")
+	}
 }

@@ -179,6 +179,9 @@ func (p *Program) ask(op string, args map[string]any, limit time.Duration) (id i
 	return p.last, answer, json.NewEncoder(p.in).Encode(line)
 }
 
+// PID is the program's process, for who asks the machine what it uses.
+func (p *Program) PID() int { return p.cmd.Process.Pid }
+
 // Close ends the program by the end of its input, and by force if it is not gone
 // three seconds later. It is an error if the program did not end well.
 func (p *Program) Close() error {

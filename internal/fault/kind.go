@@ -3,6 +3,7 @@ package fault
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/waymark-dht/waymark/core/contact"
 )
@@ -92,4 +93,38 @@ func ParseKind(word string) (Kind, error) {
 		return 0, fmt.Errorf("fault: no kind of fault is called %q", word)
 	}
 	return Kind(i), nil
+}
+
+// issue are the faults that the acceptance of the first release names.
+var issue = []Kind{
+	Refused, BlackHole, Silent, Slow, Reset, Hangup, Liar, MuteHandshake, MuteIdentify, NoStream, ZeroWindow, Cut,
+}
+
+// ParseKinds returns the kinds that words mean, by commas: "issue" are the
+// twelve that the acceptance names, "all" are all.
+func ParseKinds(list string) (kinds []Kind, err error) {
+	for word := range strings.SplitSeq(list, ",") {
+		switch word {
+		case "all":
+			kinds = append(kinds, Kinds()...)
+		case "issue":
+			kinds = append(kinds, issue...)
+		default:
+			k, err := ParseKind(word)
+			if err != nil {
+				return nil, fmt.Errorf("%w; there are honest, %s", err, Words(Kinds()))
+			}
+			kinds = append(kinds, k)
+		}
+	}
+	return kinds, nil
+}
+
+// Words returns what kinds are called, by commas.
+func Words(kinds []Kind) string {
+	all := make([]string, len(kinds))
+	for i, k := range kinds {
+		all[i] = k.String()
+	}
+	return strings.Join(all, ", ")
 }

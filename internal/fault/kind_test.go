@@ -1,6 +1,7 @@
 package fault
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/waymark-dht/waymark/core/contact"
@@ -37,5 +38,16 @@ func TestKindsShareTheirWordsWithFailures(t *testing.T) {
 				t.Errorf("%v should be reported as %v", k, k.Failure())
 			}
 		}
+	}
+}
+
+func TestListsOfKinds(t *testing.T) {
+	for list, want := range map[string]int{"honest": 1, "silent,slow": 2, "issue": 12, "all": len(Kinds()), "honest,issue": 13} {
+		if got, err := ParseKinds(list); err != nil || len(got) != want {
+			t.Errorf("%q means %v, %v", list, got, err)
+		}
+	}
+	if _, err := ParseKinds("silent,rude"); err == nil || !strings.Contains(err.Error(), Words(Kinds())) {
+		t.Errorf("an unknown word in a list: %v", err)
 	}
 }
