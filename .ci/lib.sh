@@ -187,6 +187,10 @@ interop() {
 	(cd interop && go vet ./... && go test -count=1 ./...) && interop/run "$@"
 }
 
+# beside measures Waymark beside the strangers whose packages are to be had, each
+# in the same network.
+beside() { interop/run -beside "$@"; }
+
 # conform has the hostile kit exercise strangers on this machine, and then, where
 # there can be network namespaces, Waymark and js-libp2p across a LAN.
 conform() {

@@ -5,6 +5,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -19,8 +20,6 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	ctx, cancel := context.WithTimeout(ctx, 40*time.Minute)
-	defer cancel()
 	var s suite
 	var mixed int
 	var only string
@@ -29,13 +28,22 @@ func main() {
 	flag.IntVar(&mixed, "mixed", 20, "peers in the network of all kinds; 0 leaves it out")
 	flag.StringVar(&only, "only", "", "pairs, raw or mixed: only these")
 	flag.IntVar(&report.seeds, "report", 0, "instead: repeat the report of rust-libp2p#5432 with so many seeds")
-	flag.IntVar(&report.width, "width", 4, "with -report: how many at a time")
+	width := flag.Int("width", 0, "with -report and -beside: how many at a time (4, 1)")
 	flag.DurationVar(&report.limit, "limit", 5*time.Minute, "with -report: how long each is watched")
 	capture := flag.String("capture", "", "instead: write what each stranger sends into this folder, as vectors for core/wire")
 	var kit conformance
 	flag.StringVar(&kit.waymark, "conform", "", "instead: exercise a peer of each kind with this waymark command")
 	flag.DurationVar(&kit.drain, "drain", 75*time.Second, "with -conform: how long what is still held is watched")
+	var beside besidePlan
+	beside.flags(flag.CommandLine)
 	flag.Parse()
+	report.width, beside.width = cmp.Or(*width, 4), cmp.Or(*width, 1)
+	limit := 40 * time.Minute
+	if beside.on {
+		limit = 4 * time.Hour // strangers take minutes for a lookup
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
 	if len(s.kinds) < 1 {
 		fmt.Fprintln(os.Stderr, "suite: no peers; interop/run starts it with some")
 		os.Exit(2)
@@ -52,6 +60,9 @@ func main() {
 	}
 	if report.seeds > 0 {
 		os.Exit(report.run(ctx, s.kinds))
+	}
+	if beside.on {
+		os.Exit(beside.run(ctx, s.kinds))
 	}
 	os.Exit(s.run(ctx, mixed, only))
 }

@@ -90,13 +90,7 @@ func (r reportPlan) once(ctx context.Context, k kind, seed uint64) (a attempt) {
 	if err != nil {
 		return attempt{err: err}
 	}
-	var flags []string
-	for _, s := range seeds {
-		if s[1].Protocol().Name == "tcp" { // the strangers dial TCP alone
-			flags = append(flags, s.String())
-		}
-	}
-	p, err := spawn(ctx, k, flags...)
+	p, err := spawn(ctx, k, onTCP(seeds)...)
 	if err != nil {
 		return attempt{err: err}
 	}
