@@ -47,7 +47,7 @@ func (e *Engine) forgetLost() {
 // our own outage. Nobody has answered since, so that nobody has their places.
 func (e *Engine) pardon() {
 	for _, l := range e.lost {
-		e.memory.Answered(e.book.Info(l.peer).ID)
+		e.memory.Answered(e.book.Info(l.peer))
 		if e.welcome(l.peer) && e.tab.Restore(l.peer, l.was) {
 			e.tableChanged(l.peer, true, "our own outage")
 			e.remembered.remove(l.peer, e.book) // or it would be asked twice in each try

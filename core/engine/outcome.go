@@ -116,7 +116,7 @@ func (e *Engine) lives(a attempt, ev *Answered) {
 	e.hasten(false)
 	e.hasten(true)
 	e.memory.Answer(now)
-	e.memory.Answered(info.ID)
+	e.memory.Answered(info)
 	e.forgetLost()
 	if e.seeds.has(a.peer) {
 		e.greeted = greeting{a.peer, now}

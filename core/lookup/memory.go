@@ -2,10 +2,12 @@ package lookup
 
 import (
 	"iter"
+	"maps"
 	"slices"
 	"time"
 
 	"github.com/waymark-dht/waymark/core/contact"
+	"github.com/waymark-dht/waymark/core/key"
 	"github.com/waymark-dht/waymark/core/mono"
 	"github.com/waymark-dht/waymark/core/params"
 )
@@ -13,20 +15,26 @@ import (
 // Memory is what a node remembers of failures, shared by all its operations:
 // who failed on which addresses, and until when that counts. Such peers are
 // asked last. It holds at most params.MemoryEntries peers; the oldest entry
-// gives way. The zero value is ready.
+// gives way. Of peers and addresses it keeps the first 64 bits of a SHA-256, so
+// that no entry is larger than another, whatever strangers call themselves. The
+// zero value is ready.
 type Memory struct {
-	entries map[contact.ID]failure
-	ring    []contact.ID // in order of arrival, for eviction
-	head    int
-	recent  outage
+	at     map[uint64]uint16 // where in the ring a peer's entry is
+	ring   []failure         // in order of arrival, for eviction
+	head   int
+	recent outage
 }
 
 // failure is one entry.
 type failure struct {
-	addrs   []contact.Addr // on which it failed; not to be changed
-	until   mono.Time
+	who     uint64                  // the first bits of its key
+	until   mono.Time               // when it no longer counts
+	addrs   [params.MaxAddrs]uint64 // on which it failed
+	known   uint8                   // how many they are
 	strikes uint8
 }
+
+const _ = uint16(params.MemoryEntries - 1) // its places fit into the map
 
 // Failed remembers a failure of a peer on all the addresses that it had. The
 // time doubles with each failure in a row, from MemoryFirst to MemoryMax; but
@@ -34,53 +42,65 @@ type failure struct {
 // is nothing new.
 // KAD-4.2.
 func (m *Memory) Failed(info *contact.Info, now mono.Time) {
-	if m.entries == nil {
-		m.entries = make(map[contact.ID]failure)
-	}
 	if m.Doubtful(info, now) {
 		return
 	}
-	f, have := m.entries[info.ID]
-	if !have {
-		m.admit(info.ID)
-	}
+	f := m.entry(info)
 	span := params.MemoryMax
 	if f.strikes < 8 { // 60 s doubled eight times is beyond any MemoryMax in use
 		span = min(params.MemoryFirst<<f.strikes, params.MemoryMax)
 		f.strikes++
 	}
-	f.addrs, f.until = info.Addrs, now.Add(span)
-	m.entries[info.ID] = f
+	f.until, f.known = now.Add(span), 0
+	for _, a := range info.Addrs[:min(len(info.Addrs), params.MaxAddrs)] {
+		f.addrs[f.known] = digest(a)
+		f.known++
+	}
 }
 
-// admit makes room for a new entry and puts it into the ring.
-func (m *Memory) admit(id contact.ID) {
-	if len(m.ring) < params.MemoryEntries {
-		m.ring = append(m.ring, id)
-		return
+// digest stands for an address.
+func digest(a contact.Addr) uint64 { return key.OfString(string(a))[0] }
+
+// entry returns the entry of a peer, in the place of the oldest if it is new and
+// there is no other.
+func (m *Memory) entry(info *contact.Info) *failure {
+	who := info.Key[0]
+	if n, have := m.at[who]; have {
+		return &m.ring[n]
 	}
-	delete(m.entries, m.ring[m.head])
-	m.ring[m.head] = id
-	m.head = (m.head + 1) % len(m.ring)
+	if m.at == nil {
+		m.at = make(map[uint64]uint16)
+	}
+	n := len(m.ring)
+	if n < params.MemoryEntries {
+		m.ring = append(m.ring, failure{who: who})
+	} else {
+		n = m.head
+		delete(m.at, m.ring[n].who)
+		m.ring[n] = failure{who: who}
+		m.head = (n + 1) % len(m.ring)
+	}
+	m.at[who] = uint16(n)
+	return &m.ring[n]
 }
 
 // Answered forgets the failures of a peer.
-func (m *Memory) Answered(id contact.ID) {
-	if f, ok := m.entries[id]; ok {
-		f.strikes, f.until = 0, 0 // the ring still counts the entry
-		m.entries[id] = f
+func (m *Memory) Answered(info *contact.Info) {
+	if n, ok := m.at[info.Key[0]]; ok {
+		m.ring[n].strikes, m.ring[n].until = 0, 0 // it keeps its place in the ring
 	}
 }
 
 // Doubtful reports whether a peer failed lately on every address that is known
 // of it: one new address revives it.
 func (m *Memory) Doubtful(info *contact.Info, now mono.Time) bool {
-	f, ok := m.entries[info.ID]
-	if !ok || f.until.Due(now) {
+	n, ok := m.at[info.Key[0]]
+	if !ok || m.ring[n].until.Due(now) {
 		return false
 	}
+	f := &m.ring[n]
 	for _, a := range info.Addrs {
-		if !slices.Contains(f.addrs, a) {
+		if !slices.Contains(f.addrs[:f.known], digest(a)) {
 			return false
 		}
 	}
@@ -92,19 +112,13 @@ func (m *Memory) Doubtful(info *contact.Info, now mono.Time) bool {
 func (m *Memory) Forget() { *m = Memory{} }
 
 // Len returns the number of entries.
-func (m *Memory) Len() int { return len(m.entries) }
+func (m *Memory) Len() int { return len(m.ring) }
 
 // Clone returns an independent copy.
 func (m *Memory) Clone() Memory {
 	c := *m
-	c.ring = slices.Clone(m.ring)
+	c.ring, c.at = slices.Clone(m.ring), maps.Clone(m.at)
 	c.recent.groups = slices.Clone(m.recent.groups)
-	if m.entries != nil {
-		c.entries = make(map[contact.ID]failure, len(m.entries))
-		for id, f := range m.entries {
-			c.entries[id] = f
-		}
-	}
 	return c
 }
 

@@ -1,7 +1,9 @@
 package lookup
 
 import (
+	"encoding/binary"
 	"fmt"
+	"runtime"
 	"testing"
 	"time"
 
@@ -34,7 +36,7 @@ func TestSuccessClearsTheMemory(t *testing.T) {
 	peer := host("a", 1)
 	m.Failed(peer, 0)
 	m.Failed(peer, mono.Time(params.MemoryFirst))
-	m.Answered(peer.ID)
+	m.Answered(peer)
 	if m.Doubtful(peer, 1) {
 		t.Error("it answered and is doubted")
 	}
@@ -42,7 +44,7 @@ func TestSuccessClearsTheMemory(t *testing.T) {
 	if m.Doubtful(peer, mono.Time(params.MemoryFirst)) {
 		t.Error("after a success the time does not start over")
 	}
-	m.Answered("stranger") // nobody knows it, and nothing happens
+	m.Answered(host("stranger", 1)) // nobody knows it, and nothing happens
 	if m.Len() != 1 {
 		t.Errorf("%d entries", m.Len())
 	}
@@ -81,6 +83,47 @@ func TestTheMemoryIsCappedAndForgetsTheOldest(t *testing.T) {
 	if m.Len() != 0 || c.Len() != params.MemoryEntries {
 		t.Error("a copy shares its entries")
 	}
+}
+
+// TestTheMemoryTakesNoMoreRoomThanItSays, whoever fills it: peers with the
+// longest names and as many of the longest addresses as are kept, of which the
+// book has forgotten all.
+func TestTheMemoryTakesNoMoreRoomThanItSays(t *testing.T) {
+	long := func(i int) *contact.Info {
+		name := make([]byte, params.MaxID)
+		binary.BigEndian.PutUint32(name, uint32(i))
+		var addrs []contact.Addr
+		for n := range params.MaxAddrs {
+			addr := make([]byte, params.MaxAddrLen)
+			addr[0] = byte(n)
+			binary.BigEndian.PutUint32(addr[1:], uint32(i))
+			addrs = append(addrs, contact.Addr(addr))
+		}
+		return contact.New(contact.ID(name), addrs...)
+	}
+	var m Memory
+	before := heap()
+	for i := range 3 * params.MemoryEntries {
+		m.Failed(long(i), 0)
+	}
+	took := int(heap() - before)
+	if last := long(3*params.MemoryEntries - 1); m.Len() != params.MemoryEntries || !m.Doubtful(last, 1) {
+		t.Fatalf("%d entries", m.Len())
+	}
+	t.Logf("%d entries take %d KiB", m.Len(), took>>10)
+	if took > params.MemoryRoom {
+		t.Errorf("%d entries take %d bytes, and are said to take %d at most", m.Len(), took, params.MemoryRoom)
+	}
+	runtime.KeepAlive(&m)
+}
+
+// heap is how much of the heap is in use once what nobody needs is gone.
+func heap() uint64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
 }
 
 // fails tells a memory of n failures across so many groups, a millisecond

@@ -115,9 +115,13 @@ const (
 	// every further failure up to MemoryMax.
 	MemoryFirst = 60 * time.Second
 	MemoryMax   = 10 * time.Minute
-	// MemoryEntries caps the memory: 4096 entries are some 200 KiB and more
-	// than the peers that a node meets in the ten minutes that it remembers.
+	// MemoryEntries caps the memory: more than the peers that a node meets in the
+	// ten minutes that it remembers. MemoryRoom is what so many take at most,
+	// whatever their names and addresses: 88 bytes each (eight for each of
+	// MaxAddrs) and a place in a map, 557 KiB measured. With the addresses as they
+	// are, up to 4 KiB of each peer, it was 17.6 MiB.
 	MemoryEntries = 4096
+	MemoryRoom    = 640 << 10
 	// OutageGroups: when every attempt of OutageWindow, across at least so
 	// many IP groups, has failed, the outage is ours and nobody is blamed. A
 	// table whose contacts live in fewer needs no more groups than those.

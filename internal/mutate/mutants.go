@@ -164,9 +164,9 @@ var outcomes = []mutant{
 
 var memories = []mutant{
 	one("failure memory does not double", "lookup/memory.go", "		f.strikes++\n", ""),
-	one("success does not clear", "lookup/memory.go", "		f.strikes, f.until = 0, 0 // the ring still counts the entry\n", ""),
-	one("new addresses do not revive", "lookup/memory.go", "		if !slices.Contains(f.addrs, a) {\n			return false\n		}\n", "		_ = a\n"),
-	one("memory without a cap", "lookup/memory.go", "	if len(m.ring) < params.MemoryEntries {\n", "	if true {\n"),
+	one("success does not clear", "lookup/memory.go", "		m.ring[n].strikes, m.ring[n].until = 0, 0 // it keeps its place in the ring\n", ""),
+	one("new addresses do not revive", "lookup/memory.go", "		if !slices.Contains(f.addrs[:f.known], digest(a)) {\n			return false\n		}\n", "		_ = a\n"),
+	one("memory without a cap", "lookup/memory.go", "	if n < params.MemoryEntries {\n", "	if true {\n"),
 	one("our own outage blames others", "lookup/memory.go", "	return !o.ours\n", "	return true\n"),
 	one("one network that fails is an outage", "lookup/memory.go", "len(o.groups) >= params.OutageGroups && ", ""),
 	one("a town in one place has no outage", "lookup/memory.go", " || o.everybody(loss)", ""),
