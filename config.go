@@ -41,7 +41,8 @@ type Config struct {
 	// Seeds are the peers to ask when nobody else is known: addresses with
 	// /p2p, or DNS names (/dnsaddr/…, /dns…/…/p2p/…) that lead to such. The
 	// node itself and duplicates are skipped. Default: none. Limit:
-	// params.MaxSeeds peers and names, however many addresses a peer has.
+	// params.MaxSeeds peers and names, however many addresses a peer has; a name
+	// may stand for any number, of which each bootstrap asks so many by chance.
 	Seeds []ma.Multiaddr
 
 	// Remembered are contacts of an earlier life, the most useful first: they

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"reflect"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/test"
 	ma "github.com/multiformats/go-multiaddr"
 	manet "github.com/multiformats/go-multiaddr/net"
 
@@ -164,14 +166,54 @@ func TestNamesLeadToPeers(t *testing.T) {
 		"/dnsaddr/b": addrs(t, "/ip4/127.0.0.1/tcp/2/p2p/"+somebody, "/ip4/127.0.0.1/tcp/3"),
 		"/dnsaddr/o": addrs(t, "/dnsaddr/o", "/dnsaddr/o"), // leads to itself, twice
 	}
-	infos, err := resolve(t.Context(), zone, "/dnsaddr/a")
+	infos, err := resolve(t.Context(), zone, "/dnsaddr/a", seeded(1))
 	if err != nil || len(infos) != 1 || len(infos[0].Addrs) != 2 {
 		t.Errorf("%v, %v", err, infos)
 	}
 	for _, name := range []string{"/dnsaddr/o", "/dnsaddr/nowhere", "no multiaddr"} {
-		if infos, err := resolve(t.Context(), zone, name); err == nil {
+		if infos, err := resolve(t.Context(), zone, name, seeded(1)); err == nil {
 			t.Errorf("%s leads to %v", name, infos)
 		}
+	}
+}
+
+func seeded(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 0)) }
+
+// A name that stands for many peers is taken from all of them: where each node
+// took the first, those would carry the network, and the others would be there
+// for nothing.
+func TestANameOfManyLeadsEachNodeToOthers(t *testing.T) {
+	const peers, nodes = 60, 200
+	zone := names{"/dnsaddr/all": addrs(t, "/dnsaddr/more"), "/dnsaddr/more": nil}
+	for i := range peers {
+		id := test.RandPeerIDFatal(t)
+		for _, a := range []string{"/ip4/127.0.0.1/tcp/%d/p2p/%s", "/ip4/127.0.0.1/udp/%d/quic-v1/p2p/%s", "/ip6/::1/tcp/%d/p2p/%s"} {
+			zone["/dnsaddr/more"] = append(zone["/dnsaddr/more"], addrs(t, fmt.Sprintf(a, i+1, id))...)
+		}
+	}
+	before := slices.Clone(zone["/dnsaddr/more"])
+	first, taken := map[peer.ID]int{}, map[peer.ID]int{}
+	for n := range nodes {
+		infos, err := resolve(t.Context(), zone, "/dnsaddr/all", seeded(uint64(n)))
+		if err != nil || len(infos) <= params.MaxSeeds || len(infos) > peers {
+			t.Fatalf("%d peers, %v", len(infos), err)
+		}
+		first[infos[0].ID]++
+		for _, p := range infos[:params.MaxSeeds] {
+			taken[p.ID]++
+		}
+	}
+	if !slices.EqualFunc(before, zone["/dnsaddr/more"], ma.Multiaddr.Equal) {
+		t.Error("what the resolver holds was put in another order")
+	}
+	// Each is among the first 32 in 32 of 60 cases, so 107 times of 200, with a deviation of 7.
+	for id, n := range taken {
+		if n < 70 || n > 145 || first[id] > 20 {
+			t.Errorf("%s is taken %d times of %d, %d times as the first", id, n, nodes, first[id])
+		}
+	}
+	if len(taken) != peers {
+		t.Errorf("only %d of %d are taken", len(taken), peers)
 	}
 }
 

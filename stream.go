@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -422,15 +423,17 @@ func (i *idleStreams) takeIf(pick func(*stream) bool) (taken []*stream) {
 	return taken
 }
 
-// lookUp resolves the name of a seed.
+// lookUp resolves the name of a seed, which stands for params.MaxSeeds peers at
+// most: of more, some by chance.
 func (w *workers) lookUp(a *attempt) engine.Event {
-	infos, err := resolve(a.ctx, w.cfg.Resolver, a.name)
+	rng := rand.New(rand.NewPCG(chance(w.cfg.Seed), uint64(a.id))) // of its own: several may be looked up at a time
+	infos, err := resolve(a.ctx, w.cfg.Resolver, a.name, rng)
 	if err != nil && len(infos) == 0 {
 		return a.failed(contact.NoAddress, err.Error())
 	}
-	seeds := make([]*contact.Info, 0, len(infos))
+	seeds := make([]*contact.Info, 0, params.MaxSeeds)
 	for _, info := range infos {
-		if info.ID != w.host.ID() {
+		if info.ID != w.host.ID() && len(seeds) < params.MaxSeeds {
 			seeds = append(seeds, contactOf(info))
 		}
 	}

@@ -45,7 +45,7 @@ func (d *IpfsDHT) translated(ctx context.Context, h host.Host) (waymark.Config, 
 	if c.seedsNow != nil {
 		w.Seeds, w.Resolver = []ma.Multiaddr{seedsName}, seedsOf{c.seedsNow}
 	}
-	places := params.MaxSeeds
+	places := 0
 	for _, p := range c.seeds {
 		if p.ID == h.ID() {
 			continue
@@ -54,10 +54,11 @@ func (d *IpfsDHT) translated(ctx context.Context, h host.Host) (waymark.Config, 
 		if err != nil {
 			return w, err
 		}
-		if places -= seedsIn(addrs); places < 0 {
-			break
-		}
+		places += seedsIn(addrs)
 		w.Seeds = append(w.Seeds, addrs...)
+	}
+	if places > params.MaxSeeds { // others of them at each bootstrap
+		w.Seeds, w.Resolver = []ma.Multiaddr{seedsName}, seedsOf{func() []peer.AddrInfo { return c.seeds }}
 	}
 	return w, d.open(ctx, h, &w)
 }

@@ -22,6 +22,7 @@ import (
 
 	"github.com/waymark-dht/waymark"
 	"github.com/waymark-dht/waymark/core/engine"
+	"github.com/waymark-dht/waymark/core/params"
 	"github.com/waymark-dht/waymark/internal/testkit"
 )
 
@@ -159,6 +160,28 @@ func TestBootstrapPeersMayHaveManyAddresses(t *testing.T) {
 		if d.RoutingTable().Find(first.PeerID()) == "" {
 			t.Errorf("the last bootstrap peer was not asked: %v", d.RoutingTable().ListPeers())
 		}
+	})
+}
+
+// TestOfManyBootstrapPeersNoneIsLeftOut though a bootstrap asks 32: the last of
+// more, of whom it alone lives, is asked sooner or later.
+func TestOfManyBootstrapPeersNoneIsLeftOut(t *testing.T) {
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		first := node(w, w.Host())
+		var peers []peer.AddrInfo
+		for range params.MaxSeeds + 8 {
+			id, err := peer.IDFromPrivateKey(w.Key())
+			w.Check(err)
+			peers = append(peers, peer.AddrInfo{ID: id, Addrs: []ma.Multiaddr{ma.StringCast("/ip4/127.0.0.1/tcp/1")}})
+		}
+		d := node(w, w.Host(), BootstrapPeers(append(peers, infoOf(first))...))
+		for range 500 { // each bootstrap asks half or more of them
+			if d.RoutingTable().Size() > 0 {
+				return
+			}
+			testkit.Pass(params.RetryMax)
+		}
+		t.Error("the last bootstrap peer was not asked in 500 tries")
 	})
 }
 

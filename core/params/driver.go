@@ -43,6 +43,9 @@ const (
 	// /dnsaddr records may lead to others (go-libp2p: 4 and 100).
 	MaxNameDepth  = 4
 	MaxNameOutput = 100
+	// MaxNameRecords is how many addresses one seed's name may have in all: six
+	// answers of DNS are full with so many, and they are a thousand peers.
+	MaxNameRecords = 1 << 12
 	// WatchBuffer is how many events of the host may wait for the watcher: a
 	// burst of a hundred connections with three events each.
 	WatchBuffer = 512
