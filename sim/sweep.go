@@ -203,11 +203,17 @@ func (s *sweeping) count() {
 		}
 		all += have
 		s.row.Least = min(s.row.Least, have)
-		if have < wantHolders {
+		if have < wanted(len(near)) {
 			s.row.Below++
 		}
 	}
 	s.row.Mean = ratio(all, len(s.keys))
+}
+
+// wanted is how many of a key's closest have to have it: of a few, in a small
+// network, as many may lack it as of k.
+func wanted(closest int) int {
+	return min(closest, max(1, closest-(params.K-wantHolders)))
 }
 
 // verdict is whether the promises held.
@@ -221,10 +227,11 @@ func (s *sweeping) verdict(err error) error {
 		case r.Lookups > most:
 			return s.w.broken("%d lookups for %d keys, more than %d", r.Lookups, r.Keys, most)
 		case r.Below > 0:
-			return s.w.broken("%d of %d keys are on fewer than %d of their %d closest, the least on %d", r.Below, r.Keys, wantHolders, params.K, r.Least)
+			return s.w.broken("%d of %d keys are on too few of their closest, the least on %d", r.Below, r.Keys, r.Least)
 		}
 	}
-	if st := s.machine.Status(); st.Queued > 0 || st.Keys != len(s.keys) {
+	alone := len(s.w.answering().nodes) < 2 // then what is to be provided has to wait
+	if st := s.machine.Status(); st.Queued > 0 && !alone || st.Keys != len(s.keys) {
 		return fmt.Errorf("sim: the schedule ends as %+v", st)
 	}
 	return nil

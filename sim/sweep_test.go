@@ -41,3 +41,15 @@ func TestASweepThatReachesNobodyBreaksItsPromise(t *testing.T) {
 		t.Errorf("nobody has anything: %v, %+v", err, s.row)
 	}
 }
+
+// Among a few there are not as many closest as a key should have, and alone
+// nobody at all: that breaks no promise.
+func TestASweepAmongAFewKeepsItsPromise(t *testing.T) {
+	for _, nodes := range []int{1, 2, 3, 10, 25} {
+		for _, dead := range []int{0, 90} {
+			if _, err := Sweep(Options{Nodes: nodes, Keys: 20, Seed: 1, Dead: dead}); err != nil {
+				t.Errorf("%d nodes, %d %% dead: %v", nodes, dead, err)
+			}
+		}
+	}
+}

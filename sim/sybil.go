@@ -132,7 +132,7 @@ func besides(opt Options, make func(Options) (*attack, error)) (Result, error) {
 	}
 	opt.Engine.Paths = several
 	a, err := make(opt)
-	a.w.record(one.w.trace, 0) // the hash is of both
+	a.w.record(mix(one.w.trace), 0) // the hash is of both; two that are alike must not cancel out
 	r, err := a.w.finish(err)
 	r.OnePath, r.Target = one.w.tally.honest.value(), a.aimed.value()
 	if err == nil && r.Honest < wantHonest {

@@ -64,6 +64,18 @@ var codes = []code{
 		"The file was found, but is not what a network file may be. Keys: protocol,\nseeds, mode, namespaces.",
 	},
 	{
+		"WM-N005", cli.ExitFailed, "failed", "the network file could not be written",
+		"`waymark serve --dev` writes a file by which the other commands find its\nnetwork, into the user's folder for caches or into WAYMARK_DEV_DIR.",
+	},
+	{
+		"WM-N006", cli.ExitUsage, "failed", "no development network is running",
+		"--network dev is the network that `waymark serve --dev N` runs on this machine.\nIt is there as long as that command runs.",
+	},
+	{
+		"WM-N007", cli.ExitFailed, "failed", "a development network runs already",
+		"Another `waymark serve --dev` is running and answers; a second would take its\nnetwork file away. WAYMARK_DEV_DIR gives each network a folder of its own; the\nother commands find it by the same variable.",
+	},
+	{
 		"WM-B001", cli.ExitUsage, "failed", "no seeds",
 		"A node that knows nobody needs at least one peer to ask. Nothing was sent.",
 	},
@@ -90,18 +102,6 @@ var codes = []code{
 	{
 		"WM-P001", cli.ExitNoPeers, "no-peers", "peer did not answer",
 		"The peer was dialled and asked, and no answer came within the deadline. The\nevidence says how far it got.",
-	},
-	{
-		"WM-N005", cli.ExitFailed, "failed", "the network file could not be written",
-		"`waymark serve --dev` writes a file by which the other commands find its\nnetwork, into the user's folder for caches or into WAYMARK_DEV_DIR.",
-	},
-	{
-		"WM-N006", cli.ExitUsage, "failed", "no development network is running",
-		"--network dev is the network that `waymark serve --dev N` runs on this machine.\nIt is there as long as that command runs.",
-	},
-	{
-		"WM-N007", cli.ExitFailed, "failed", "a development network runs already",
-		"Another `waymark serve --dev` is running and answers; a second would take its\nnetwork file away. WAYMARK_DEV_DIR gives each network a folder of its own; the\nother commands find it by the same variable.",
 	},
 	{
 		"WM-R001", cli.ExitBadRecord, "rejected", "unknown namespace",
@@ -184,7 +184,7 @@ var codes = []code{
 		"Every scenario holds each engine to the guarantee after every step, and the\nnetwork to what the scenario states. One of these did not hold. That is a\ndefect; please report it with the command line that is printed, which repeats\nthe run.",
 	},
 	{
-		"WM-M003", cli.ExitFailed, "failed", "the report could not be written",
+		"WM-M003", cli.ExitFailed, "failed", "the report or the record could not be written",
 		"A file cannot be put where --report or --record says. That is tried before the\nrun begins; if the folder went away during the run, its figures are printed all\nthe same.",
 	},
 	{

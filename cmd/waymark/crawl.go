@@ -108,7 +108,7 @@ func runCrawl(ctx context.Context, out *cli.Out, flags *crawlFlags) (end ending,
 		line.Files = folder.files()
 	}
 	word := crawlWord(r)
-	out.Summary("%s %s in %s · %s, %d answered (%d%%)", crawlMark(out.ErrStyle(), r), r.Why, cli.Duration(r.Elapsed),
+	out.Summary("%s %s in %s · %s, %d answered (%d %%)", crawlMark(out.ErrStyle(), r), r.Why, cli.Duration(r.Elapsed),
 		cli.Count(r.Progress.Found, "peer"), r.Progress.Answered, share(r.Progress.Answered, r.Progress.Found))
 	out.Gap()
 	printCrawl(out, r, line)
@@ -168,7 +168,7 @@ func crawlTrouble(r crawl.Result) error {
 
 func printCrawl(out *cli.Out, r crawl.Result, line crawlLine) {
 	row(out, "outcome", fmt.Sprintf("%s %s in %s of at most %s", crawlMark(out.Style, r), r.Why, cli.Duration(r.Elapsed), cli.Duration(r.Bound)))
-	row(out, "peers", fmt.Sprintf("%d found · %d answered (%d%%) · %d unreachable · %d left", line.Found, line.Answered,
+	row(out, "peers", fmt.Sprintf("%d found · %d answered (%d %%) · %d unreachable · %d left", line.Found, line.Answered,
 		share(line.Answered, line.Found), line.Failed, line.Left))
 	if line.Dropped > 0 || line.Liars > 0 {
 		row(out, "doubtful", fmt.Sprintf("%d named peers that do not exist; %d names found no room", line.Liars, line.Dropped))
@@ -194,7 +194,7 @@ func shares(counts map[string]int, total int) string {
 		more, words = " …", words[:agentsShown]
 	}
 	for i, w := range words {
-		words[i] = fmt.Sprintf("%s %d%%", w, share(counts[w], total))
+		words[i] = fmt.Sprintf("%s %d %%", w, share(counts[w], total))
 	}
 	return strings.Join(words, " · ") + more
 }

@@ -20,7 +20,7 @@ func (a *app) explain() *cobra.Command {
 				if len(args) == 0 {
 					return listCodes(out), nil
 				}
-				return explainCode(out, strings.ToUpper(args[0]))
+				return explainCode(out, args[0])
 			})
 		},
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
@@ -45,7 +45,8 @@ func listCodes(out *cli.Out) ending {
 	return ending{outcome: "ok"}
 }
 
-func explainCode(out *cli.Out, name string) (ending, error) {
+func explainCode(out *cli.Out, typed string) (ending, error) {
+	name := strings.ToUpper(typed)
 	c, known := codeOf(name)
 	if !known {
 		c, known = codeOf("WM-" + name)
@@ -58,7 +59,7 @@ func explainCode(out *cli.Out, name string) (ending, error) {
 	if guess := cli.Nearest(name, codeNames()); guess != "" {
 		seen, next = "did you mean "+guess+"?", "waymark explain "+guess
 	}
-	return ending{}, trouble("WM-U005", fmt.Sprintf("there is no code %q", name), []string{seen}, []string{next})
+	return ending{}, trouble("WM-U005", fmt.Sprintf("there is no code %q", shortenTo(typed, 60)), []string{seen}, []string{next})
 }
 
 func codeNames() (names []string) {

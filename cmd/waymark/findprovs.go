@@ -84,7 +84,7 @@ func noProviders(err error) error {
 	switch {
 	case errors.Is(err, waymark.ErrNotFound):
 		return trouble("WM-R005", "no providers", []string{"the closest peers were all asked, and none knows one"},
-			[]string{"check the CID; providers are forgotten after two days if they do not announce again"})
+			[]string{"check the CID; a provider is kept for two days after it announced"})
 	case errors.Is(err, waymark.ErrNoPeers):
 		return trouble("WM-L001", "the lookup reached nobody", []string{reason(err)}, []string{"waymark bootstrap MADDR… shows how each seed fails"})
 	}

@@ -89,7 +89,7 @@ func getTrouble(text string, got waymark.Value, err error) error {
 	switch {
 	case errors.Is(err, waymark.ErrNotFound):
 		return trouble("WM-R004", fmt.Sprintf("there is no value under %s", shortenTo(text, 60)), seen,
-			[]string{"check the key; values are forgotten after two days if nobody puts them again"})
+			[]string{"check the key; a value is kept for two days after it was put"})
 	case errors.Is(err, waymark.ErrNoPeers):
 		return trouble("WM-L001", "the lookup reached nobody", seen, []string{"waymark bootstrap MADDR… shows how each seed fails"})
 	}

@@ -196,7 +196,7 @@ func badSetting(pair, key string, why error) error {
 	if guess := cli.Nearest(key, names); guess == key && why != nil {
 		seen = why.Error()
 	} else if guess != "" && guess != key {
-		seen = "did you mean " + guess + "? " + seen
+		seen = "did you mean " + guess + "?"
 	}
 	return trouble("WM-U003", fmt.Sprintf("--set cannot be %q", shortenTo(pair, 60)), []string{seen}, []string{"waymark sim run --help"})
 }

@@ -84,7 +84,7 @@ func millis(ms float64) string { return cli.Duration(time.Duration(ms * float64(
 
 // engineWords say what a run cost. A run that was cut off was not measured.
 func engineWords(x sim.Result) []string {
-	words := []string{cli.Number(int(x.Events)) + " events"}
+	words := []string{cli.Count(int(x.Events), "event")}
 	if x.EventsPerCPUs > 0 {
 		words = append(words, cli.Number(int(x.EventsPerCPUs))+" per CPU second")
 	}
