@@ -13,6 +13,7 @@ import (
 const (
 	introduced = 3               // healthy members that a newcomer knows at first
 	apart      = 2 * time.Second // between one newcomer's start and the next one's
+	triesEach  = 20              // draws for each member until none is taken to be free
 )
 
 // Join lets newcomers, one after the other, into a network whose tables are
@@ -33,7 +34,10 @@ func Join(opt Options) (Result, error) {
 	r, err := w.finish(w.Run(mono.Never))
 	r.Bootstraps, r.Ready = j.boots.count, j.boots.ready
 	if len(j.boots.took) > 0 {
-		r.BootMax, r.BackMax = ms(slices.Max(j.boots.took)), ms(slices.Max(j.took))
+		r.BootMax = ms(slices.Max(j.boots.took))
+	}
+	if len(j.took) > 0 {
+		r.BackMax = ms(slices.Max(j.took))
 	}
 	r.Boot50, r.Boot95 = quantiles(j.boots.took)
 	r.Back, r.BackBound = len(j.took), ms(params.BootDeadline+params.Epsilon)
@@ -53,15 +57,19 @@ type joining struct {
 	asked *inquiry
 }
 
-// begin makes a newcomer of a member: it forgets whom it knew, and others keep it.
+// begin makes a newcomer of a member: it forgets whom it knew, and others keep
+// it. Where so few are left that all are newcomers, nobody is.
 func (j *joining) begin() {
 	w := j.w
 	n := w.survivor()
-	for w.nodes[n].act != nil {
+	for tries := 1; w.nodes[n].act != nil; tries++ {
+		if tries == triesEach*len(w.nodes) {
+			return
+		}
 		n = w.survivor()
 	}
 	cfg := w.opt.Engine
-	for len(cfg.Seeds) < introduced {
+	for others := len(w.answering().nodes) - 1; len(cfg.Seeds) < min(introduced, others); {
 		if s := w.survivor(); s != n {
 			cfg.Seeds = append(cfg.Seeds, engine.Seed{Peer: w.info(s)})
 		}

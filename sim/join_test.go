@@ -1,6 +1,11 @@
 package sim
 
-import "testing"
+import (
+	"errors"
+	"testing"
+
+	"github.com/waymark-dht/waymark/core/mono"
+)
 
 // Whoever comes into a network on one site of which a third is dead is of use,
 // and its bootstrap over, in about the patience that one dead peer is given: the
@@ -31,5 +36,27 @@ func TestNewcomersInTheWorld(t *testing.T) {
 	}
 	if r.Ready != opt.Lookups || r.Recall < .99 || r.Overdue != 0 || r.Stalled != 0 {
 		t.Errorf("%+v", r)
+	}
+}
+
+// Where so few are there that all of them are newcomers, or one is alone, the
+// run ends like any other.
+func TestAFewNewcomersEnd(t *testing.T) {
+	for _, nodes := range []int{1, 2, 3, 5} {
+		if r, err := Join(Options{Nodes: nodes, Seed: 1}); err != nil || r.Bootstraps == 0 {
+			t.Errorf("%d nodes: %d bootstraps, %v", nodes, r.Bootstraps, err)
+		}
+	}
+}
+
+// A run in which nobody healthy is left ends, and says so.
+func TestARunWithoutAnybodyHealthyEnds(t *testing.T) {
+	if _, err := Eclipse(Options{Nodes: 1, Seed: 1, Dead: 50}); !errors.Is(err, ErrNobody) {
+		t.Errorf("a network of liars: %v", err)
+	}
+	w := NewWorld(Options{Nodes: 3, Seed: 1}.defaults("lookups", 0, 1))
+	w.Kill(100)
+	if w.survivor(); !errors.Is(w.Run(mono.Never), ErrNobody) {
+		t.Errorf("a network of the dead: %v", w.violated)
 	}
 }

@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"github.com/waymark-dht/waymark/core/engine"
@@ -78,9 +80,14 @@ func (w *World) warmUp(act *actor) {
 	}
 }
 
-// survivor draws a healthy node. There must be one.
+// survivor draws a healthy node. If there is none the run ends with ErrNobody,
+// and what is done with the node that it returns does not matter.
 func (w *World) survivor() uint32 {
 	alive := w.answering()
+	if !slices.ContainsFunc(alive.nodes, func(n uint32) bool { return w.nodes[n].state == healthy }) {
+		w.violated = cmp.Or(w.violated, ErrNobody)
+		return 0
+	}
 	for {
 		n := alive.nodes[w.rnd.targets.IntN(len(alive.nodes))]
 		if w.nodes[n].state == healthy {

@@ -15,27 +15,32 @@ type Scenario struct {
 	Name  string
 	About string
 	Run   func(Options) (Result, error)
+	Least int // members that must be alive, or what it states cannot hold
 }
+
+// aFew is how many have to be alive for a fault to leave anybody who can tell of
+// it.
+const aFew = 20
 
 // Scenarios are all there are, the plainest first.
 var Scenarios = []Scenario{
-	{"lookups", "random lookups in a network of which a share is dead", Lookups},
-	{"bootstrap", "every node joins from nothing through a few seeds", Bootstrap},
-	{"join", "newcomers join, one by one, a network of which a share is dead", Join},
-	{"seeds-down", "every seed is down at first; all join within the way back", SeedsDown},
-	{"mass-leave", "30 % of the network leave at once", MassLeave},
-	{"all-seeds-dead", "the seeds die for good; nodes that restart remember others", AllSeedsDead},
-	{"partition", "the network splits into two halves and heals", Partition},
-	{"sleep", "a fifth of the nodes sleep for an hour, amid what they do", Sleep},
-	{"flash-crowd", "as many again join within a minute", FlashCrowd},
-	{"values", "values are found for a day while members come and go", Values},
-	{"providers", "the same of provider records", Providers},
-	{"sweep", "a node keeps 100 000 keys provided, region by region", Sweep},
-	{"churn", "members come and go in sessions of the measured lengths", Churn},
-	{"sybil", "a fifth of the members answer and name only each other", Sybil},
-	{"eclipse", "accomplices sit next to a key and name only each other", Eclipse},
-	{"liveness", "one fault after another, then quiet: all is well again in time", Liveness},
-	{"soak", "days of churn and outages: nothing grows, nobody hot-loops", Soak},
+	{"lookups", "random lookups in a network of which a share is dead", Lookups, 1},
+	{"bootstrap", "every node joins from nothing through a few seeds", Bootstrap, 1},
+	{"join", "newcomers join, one by one, a network of which a share is dead", Join, 1},
+	{"seeds-down", "every seed is down at first; all join within the way back", SeedsDown, aFew},
+	{"mass-leave", "30 % of the network leave at once", MassLeave, aFew},
+	{"all-seeds-dead", "the seeds die for good; nodes that restart remember others", AllSeedsDead, aFew},
+	{"partition", "the network splits into two halves and heals", Partition, aFew},
+	{"sleep", "a fifth of the nodes sleep for an hour, amid what they do", Sleep, aFew},
+	{"flash-crowd", "as many again join within a minute", FlashCrowd, aFew},
+	{"values", "values are found for a day while members come and go", Values, aFew},
+	{"providers", "the same of provider records", Providers, aFew},
+	{"sweep", "a node keeps 100 000 keys provided, region by region", Sweep, 1},
+	{"churn", "members come and go in sessions of the measured lengths", Churn, aFew},
+	{"sybil", "a fifth of the members answer and name only each other", Sybil, aFew},
+	{"eclipse", "accomplices sit next to a key and name only each other", Eclipse, aFew},
+	{"liveness", "one fault after another, then quiet: all is well again in time", Liveness, aFew},
+	{"soak", "days of churn and outages: nothing grows, nobody hot-loops", Soak, aFew},
 }
 
 // ScenarioOf finds a scenario by its name.
@@ -49,6 +54,9 @@ func ScenarioOf(name string) (Scenario, bool) {
 
 // ErrStopped is the end of a run that Building or Progress stopped.
 var ErrStopped = errors.New("sim: stopped before its end")
+
+// ErrNobody is the end of a run in which nobody healthy is left.
+var ErrNobody = errors.New("sim: nobody healthy is left")
 
 // Setting is an option that `--set NAME=VALUE` changes.
 type Setting struct {

@@ -135,6 +135,9 @@ func newSimRun(name string, f simFlags) (*simRun, error) {
 	if !known {
 		return nil, unknownScenario(name)
 	}
+	if alive := f.nodes - f.nodes*f.dead/100; f.nodes > 0 && alive < story.Least {
+		return nil, tooFew(story, f, alive)
+	}
 	r := &simRun{story: story, flags: f, meters: newSimMeters()}
 	r.opt = sim.Options{Nodes: f.nodes, Seed: f.seed, Dead: f.dead, Building: r.meters.building, Progress: r.meters.progress, Measure: r.meters.measure}
 	for _, to := range [][2]string{{"report", f.report}, {"record", f.record}} {
@@ -185,6 +188,12 @@ func unknownScenario(name string) error {
 	}
 	return trouble("WM-M001", fmt.Sprintf("there is no scenario %q", shortenTo(name, 60)),
 		[]string{(&choiceError{word: name, words: names}).Error()}, []string{"waymark sim ls"})
+}
+
+func tooFew(story sim.Scenario, f simFlags, alive int) error {
+	return trouble("WM-U003", fmt.Sprintf("--nodes cannot be \"%d\" for %s", f.nodes, story.Name),
+		[]string{fmt.Sprintf("it wants %d members that are alive; with %d %% dead there are %d", story.Least, f.dead, alive)},
+		[]string{fmt.Sprintf("waymark sim run %s --nodes %d", story.Name, 10*story.Least)})
 }
 
 func badSetting(pair, key string, why error) error {
