@@ -23,7 +23,8 @@ import (
 type phase int32
 
 const (
-	queued phase = iota
+	queued    phase = iota
+	preparing       // what the host has of the peer is looked up and written
 	dialling
 	opening
 	writing
@@ -49,6 +50,7 @@ var overdue = map[phase]struct {
 	detail  string
 }{
 	queued:      {contact.NotSent, "no time was left to begin"},
+	preparing:   {contact.NotSent, "the host's peerstore did not return in time"},
 	dialling:    {contact.BlackHole, "the dial was not answered in time"},
 	opening:     {contact.NoStream, "the connection gave no stream in time"},
 	writing:     {contact.ZeroWindow, "the request could not be written in time"},

@@ -21,12 +21,28 @@ func WithDeadline(ctx context.Context, d time.Duration) context.Context {
 	return context.WithValue(ctx, patienceKey{}, min(d, params.MaxDeadline))
 }
 
+// begunKey is under what a context carries when the call began that it is for.
+type begunKey struct{}
+
+// begun returns a context that knows when a call began, so long ago, which does
+// something else before its operation: what that takes, of a store or a peerstore
+// that blocks, comes out of the call's bound.
+func begun(ctx context.Context, ago time.Duration) context.Context {
+	if ctx.Value(begunKey{}) != nil {
+		return ctx
+	}
+	return context.WithValue(ctx, begunKey{}, time.Now().Add(-ago))
+}
+
 // BoundOf is Bound for a call with a certain context: one that WithDeadline
 // returned, or with a deadline of its own.
 func (d *DHT) BoundOf(ctx context.Context, op Op) time.Duration {
 	bound := d.Bound(op)
 	if longer, told := ctx.Value(patienceKey{}).(time.Duration); told && op.extends() {
 		bound = max(bound, longer+params.Epsilon)
+	}
+	if at, ok := ctx.Value(begunKey{}).(time.Time); ok {
+		bound = max(0, bound-time.Since(at))
 	}
 	if at, ok := ctx.Deadline(); ok {
 		bound = min(bound, max(0, time.Until(at))+params.Epsilon)

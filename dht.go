@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/host"
-	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/waymark-dht/waymark/core/boot"
@@ -62,7 +61,8 @@ type DHT struct {
 //
 // It waits for the host's event bus and its subscribers no longer than
 // params.HostDeadline: a bus that is stuck before that is an error, one that does
-// not take the news that the node serves is not.
+// not take the news that the node serves, or a peerstore that does not say who is
+// connected, is not.
 func New(h host.Host, cfg Config) (*DHT, error) {
 	if h == nil {
 		return nil, badConfig("there is no host")
@@ -240,8 +240,9 @@ func (d *DHT) FindPeer(ctx context.Context, id peer.ID) (peer.AddrInfo, error) {
 	if err := named(id); err != nil {
 		return peer.AddrInfo{}, err
 	}
-	if d.host.Network().Connectedness(id) == network.Connected || id == d.host.ID() {
-		return d.host.Peerstore().PeerInfo(id), nil
+	ctx = begun(ctx, 0)
+	if info, known := d.atHand(ctx, id); known {
+		return info, nil
 	}
 	r, err := d.runLookup(ctx, OpFindPeer, engine.StartLookup{Kind: engine.KindFindPeer, Preimage: []byte(id)})
 	switch {
@@ -275,7 +276,8 @@ func (d *DHT) askOne(ctx context.Context, id peer.ID, what engine.Ask, key []byt
 	if id == d.host.ID() {
 		return engine.Result{}, badConfig("a node cannot ask itself")
 	}
-	to := contactOf(d.host.Peerstore().PeerInfo(id))
+	ctx = begun(ctx, 0)
+	to := d.contactAt(ctx, id)
 	r, err := d.run(ctx, OpPing, func(op engine.OpID, deadline mono.Time) engine.Event {
 		return engine.StartPing{Op: op, Peer: to, Ask: what, Key: key, Deadline: deadline}
 	})

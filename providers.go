@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/ipfs/go-cid"
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -25,6 +26,7 @@ func (d *DHT) Provide(ctx context.Context, c cid.Cid, announce bool) error {
 	if !c.Defined() {
 		return badConfig("an undefined CID has no multihash to provide")
 	}
+	ctx = begun(ctx, 0)
 	if err := d.provideHere(ctx, c.Hash()); err != nil || !announce {
 		return err
 	}
@@ -37,6 +39,7 @@ func (d *DHT) Provide(ctx context.Context, c cid.Cid, announce bool) error {
 // params.MaxProviderKey bytes. Nobody is an error: ErrNotStored, or ErrNoPeers
 // if nobody was found.
 func (d *DHT) Announce(ctx context.Context, key multihash.Multihash) (Stored, error) {
+	ctx = begun(ctx, 0)
 	if err := d.provideHere(ctx, key); err != nil {
 		return Stored{}, err
 	}
@@ -248,7 +251,9 @@ func (d *DHT) SearchProviders(ctx context.Context, c cid.Cid, count int, found f
 		}
 		return is
 	}
+	began := time.Now()
 	here, _ := d.shelf.providers(ctx, key, count) // a store that fails or blocks is as good as empty
+	took := time.Since(began)
 	for _, p := range here {
 		if fresh(p.Peer) {
 			found(d.known.addrInfo(p.Peer))
@@ -257,7 +262,7 @@ func (d *DHT) SearchProviders(ctx context.Context, c cid.Cid, count int, found f
 	if len(seen) >= count {
 		return engine.Found, nil
 	}
-	r, err := d.searchProviders(ctx, key, count, fresh, found)
+	r, err := d.searchProviders(begun(ctx, took), key, count, fresh, found)
 	switch {
 	case err != nil:
 		return r.Outcome, err

@@ -38,7 +38,9 @@ func (d *DHT) GetPublicKey(ctx context.Context, id peer.ID) (crypto.PubKey, erro
 	if k, err := id.ExtractPublicKey(); err == nil {
 		return k, nil
 	}
-	if k := d.host.Peerstore().PubKey(id); k != nil {
+	ctx = begun(ctx, 0)
+	keys := d.host.Peerstore
+	if k, _ := consult(ctx, d.workers, params.PeerstoreDeadline, func() crypto.PubKey { return keys().PubKey(id) }); k != nil {
 		return k, nil
 	}
 	raw, err := d.GetValue(ctx, routing.KeyForPublicKey(id))
@@ -49,7 +51,8 @@ func (d *DHT) GetPublicKey(ctx context.Context, id peer.ID) (crypto.PubKey, erro
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
-	return k, d.host.Peerstore().AddPubKey(id, k)
+	err, _ = consult(ctx, d.workers, params.PeerstoreDeadline, func() error { return keys().AddPubKey(id, k) })
+	return k, err
 }
 
 // GetNClosest is Lookup for another number of peers than k, at most

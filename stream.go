@@ -181,7 +181,7 @@ func (w *workers) begin(a *attempt, conn network.Conn, s network.Stream) (*strea
 // minutes: whom to leave alone is the engine's decision, from its memory of
 // failures, and it knows an outage of ours when it sees one. KAD-11.5.
 func (w *workers) dial(a *attempt) (network.Conn, error) {
-	a.enter(dialling)
+	a.enter(preparing)
 	net := w.host.Network()
 	if conn := newest(net, a.peer); conn != nil {
 		a.uses(conn, nil)
@@ -197,6 +197,7 @@ func (w *workers) dial(a *attempt) (network.Conn, error) {
 			w.clearTheWay(net, a.peer)
 		}
 	}
+	a.enter(dialling)
 	ctx := network.WithForceDirectDial(a.ctx, "dht")
 	ctx = network.WithDialPeerTimeout(ctx, time.Until(a.until))
 	conn, err := net.DialPeer(ctx, a.peer)

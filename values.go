@@ -96,6 +96,7 @@ func (d *DHT) PutTo(ctx context.Context, key string, value []byte, peers []peer.
 	if o.publish {
 		r.Publisher = contact.ID(d.host.ID())
 	}
+	ctx = begun(ctx, 0)
 	if err := d.shelf.put(ctx, r); err != nil {
 		return Stored{}, err
 	}
@@ -195,6 +196,7 @@ func (d *DHT) get(ctx context.Context, key string, found func([]byte), opts []ro
 	if _, err := d.shelf.rules.of([]byte(key)); err != nil {
 		return Value{}, err
 	}
+	ctx = begun(ctx, 0)
 	local := d.localValue(ctx, []byte(key))
 	if o.offline {
 		if local == nil {

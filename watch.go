@@ -1,6 +1,7 @@
 package waymark
 
 import (
+	"context"
 	"slices"
 	"sync"
 	"time"
@@ -101,20 +102,35 @@ func (w *watcher) start() {
 	if err := w.server.settle(); err != nil {
 		w.logs.line("the node serves later", "error", err.Error())
 	}
-	net := w.host.Network()
-	for _, id := range net.Peers() {
-		w.connected(id, net.Connectedness(id))
-		w.identified(id, signedAddrs(w.host.Peerstore(), id))
-		if known, err := w.host.Peerstore().SupportsProtocols(id, w.cfg.Protocol); err == nil && len(known) > 0 {
-			w.met(contact.ID(id), nil)
-		}
-	}
+	w.catchUp()
 	go func() {
 		defer close(w.ended)
 		for ev := range w.events.Out() {
 			w.notice(ev)
 		}
 	}()
+}
+
+// catchUp tells of those who are connected already, and of what the peerstore has
+// of them: as far as it says so within params.HostDeadline, and what is left later.
+func (w *watcher) catchUp() {
+	net := w.host.Network()
+	peers := net.Peers()
+	for _, id := range peers {
+		w.connected(id, net.Connectedness(id))
+	}
+	_, said := consult(context.Background(), w.workers, params.HostDeadline, func() struct{} {
+		for _, id := range peers {
+			w.identified(id, signedAddrs(w.host.Peerstore(), id))
+			if known, err := w.host.Peerstore().SupportsProtocols(id, w.cfg.Protocol); err == nil && len(known) > 0 {
+				w.met(contact.ID(id), nil)
+			}
+		}
+		return struct{}{}
+	})
+	if !said {
+		w.logs.line("the host's peerstore does not return; who is connected is looked at when it does")
+	}
 }
 
 func (w *watcher) notice(ev any) {

@@ -35,6 +35,8 @@ type workers struct {
 	doubt   doubt                   // of connections from before a change
 	drained chan struct{}           // closed when stopping and the last call is over
 
+	consults chan struct{} // one for each call into the host that a caller waits for
+
 	mu       sync.Mutex
 	due      map[engine.AttemptID]*attempt // those that the engine waits for
 	next     mono.Time                     // not later than the first deadline in due
@@ -75,6 +77,7 @@ func newWorkers(d *DHT) *workers {
 	w := &workers{
 		DHT: d, idle: newIdleStreams(), budget: newWindowed[netip.Prefix](params.DialsPerNet, params.DialsWindow), drained: make(chan struct{}),
 		due: make(map[engine.AttemptID]*attempt), next: mono.Never, zombies: make(map[string]int),
+		consults: make(chan struct{}, params.HostCalls),
 	}
 	w.base, w.cancel = context.WithCancel(context.Background())
 	return w
@@ -359,6 +362,18 @@ func (w *workers) aside(call func()) {
 		defer w.leave()
 		call()
 	}()
+}
+
+// besides is aside for a caller that does not hold the lock. It reports false once
+// the node is closing: then no call is made.
+func (w *workers) besides(call func()) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.stopping {
+		return false
+	}
+	w.aside(call)
+	return true
 }
 
 // sweep ends the streams that were kept for too long.

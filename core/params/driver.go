@@ -20,14 +20,20 @@ const (
 	// which waits for each of its subscribers: as long as Close waits for what
 	// does not end.
 	HostDeadline = CloseDeadline
+	// PeerstoreDeadline is how long a call waits for what the host's peerstore
+	// knows of a peer: what each bound allows for running time, and a hundred
+	// times what a peerstore on disk takes. HostCalls is how many such calls are
+	// made at a time, as many as into a store: each may block.
+	PeerstoreDeadline = Epsilon
+	HostCalls         = StoreCalls
 	// CancelGrace is how long a cancelled caller waits for what there was.
 	CancelGrace = 100 * time.Millisecond
 	// WakePause is the least that the driver sleeps when the engine wants to be
 	// woken at once again: a defect, which must not cost a whole core.
 	WakePause = time.Millisecond
 	// MaxCalls caps goroutines that are inside libp2p: a worker for each
-	// request, and those that ignored their deadline.
-	MaxCalls = MaxInFlight + MaxZombies
+	// request, those that ignored their deadline, and what callers wait for.
+	MaxCalls = MaxInFlight + MaxZombies + HostCalls
 	// TagTable is what a connection to a contact of the table weighs with the
 	// host's connection manager: what go-libp2p-kad-dht gives, so that hosts
 	// that moved from it weigh their other connections as before.
