@@ -71,7 +71,7 @@ race() {
 	if ! command -v gcc >/dev/null && ! command -v clang >/dev/null; then
 		apt-get update -qq && apt-get install -y -qq gcc libc6-dev
 	fi
-	CGO_ENABLED=1 go test -race -short -skip='Allocat' . ./core/... ./store/...
+	CGO_ENABLED=1 go test -race -short -timeout=24m -skip='Allocat' . ./core/... ./store/...
 }
 
 # fuzz_targets prints "folder name" of every fuzz target of this module.
