@@ -8,7 +8,7 @@ const (
 	ExitNotFound    = 3   // the lookup converged, and there is no such thing
 	ExitDeadline    = 4   // time ran out; partial results were printed
 	ExitNoPeers     = 5   // stalled, or no usable peers: the network was never reached
-	ExitDaemon      = 6   // the daemon is not reachable, or refused
+	ExitDaemon      = 6   // kept for a daemon that is not reachable, or refuses
 	ExitBadRecord   = 7   // a record is invalid
 	ExitInterrupted = 130 // ^C
 	ExitTerminated  = 143 // SIGTERM
@@ -25,7 +25,7 @@ var ExitCodes = []struct {
 	{ExitNotFound, "not found: the lookup converged on its absence"},
 	{ExitDeadline, "deadline: time ran out; partial results were printed"},
 	{ExitNoPeers, "no usable peers: the network was never reached"},
-	{ExitDaemon, "daemon not reachable, or it refused"},
+	{ExitDaemon, "kept for the daemon, which is not there yet"},
 	{ExitBadRecord, "record invalid"},
 	{ExitInterrupted, "interrupted (143: terminated)"},
 }

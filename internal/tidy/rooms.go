@@ -40,7 +40,7 @@ var (
 // column. The first line that fits a folder holds.
 var Rooms = []Room{
 	// The front door.
-	{Path: ".", Uses: []string{"core/*", "store", "store/memory", "internal/invariant"}, Others: slices.Concat(libp2p, []string{"github.com/libp2p/go-libp2p-record"})},
+	{Path: ".", Uses: []string{"core/*", "store", "store/memory"}, Others: slices.Concat(libp2p, []string{"github.com/libp2p/go-libp2p-record"})},
 
 	// The ground floor.
 	{Path: "core/params"},
@@ -58,10 +58,10 @@ var Rooms = []Room{
 	{Path: "core/server", Uses: []string{
 		"core/key", "core/contact", "core/mono", "core/record", "core/table", "core/wire", "core/params",
 	}},
-	{Path: "core/engine", Uses: []string{"core/*", "internal/invariant"}},
+	{Path: "core/engine", Uses: []string{"core/*"}},
 
 	// The other world, under the rules of the ground floor.
-	{Path: "sim", Uses: []string{"core/*", "internal/invariant"}, Tests: []string{"internal/bigpages"}},
+	{Path: "sim", Uses: []string{"core/*"}, Tests: []string{"internal/bigpages"}},
 
 	// The first floor.
 	{Path: "store", Uses: []string{"core/*"}},
@@ -96,7 +96,6 @@ var Rooms = []Room{
 	{Path: "internal/tidy"},
 	{Path: ".ci"},
 	{Path: "internal/bigpages"},
-	{Path: "internal/invariant"},
 	{Path: "internal/mutate", Uses: []string{"core/*", "sim"}},
 	{Path: "internal/cli", Others: []string{"golang.org/x/term"}},
 	{Path: "internal/fault", Uses: []string{"core/*"}, Others: slices.Concat(libp2p, []string{
