@@ -35,6 +35,7 @@ type DHT struct {
 	mail       *mailbox
 	facts      *hub
 	ready      *readiness
+	refreshed  refreshed
 	waiters    *waiters
 	workers    *workers
 	server     *server
@@ -366,6 +367,10 @@ func (d *DHT) RoutingTable() Table {
 		}
 		b := &t.Buckets[len(t.Buckets)-1]
 		b.Contacts = append(b.Contacts, infoOf(all[i]))
+	}
+	if len(all) > 0 {
+		deep := self.Key.CommonPrefix(all[min(len(all), params.K)-1].Key)
+		t.Refreshed = d.refreshed.dates(self.Key.CommonPrefix(all[0].Key)+1, deep, d.time.date)
 	}
 	return t
 }

@@ -156,6 +156,7 @@ func (d *driver) notice(f engine.Fact) {
 		}
 		d.logs.line("the node is "+f.State.String(), "reason", f.Reason)
 	}
+	d.refreshed.notice(f, d.self.Load().Key)
 	d.ready.notice(f)
 	d.facts.publish(d.now.Mono, f)
 }

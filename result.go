@@ -78,6 +78,10 @@ func (r Report) Reasons() (lines []string) {
 type Table struct {
 	Size    int
 	Buckets []Bucket // those that are not empty, from the farthest half of the key space to the nearest
+	// Refreshed is when a walk into each bucket has found whoever is there, by the
+	// number of bits (Bucket.Prefix), up to the deepest that is not empty. Zero is
+	// not yet, or not since the node began.
+	Refreshed []time.Time
 }
 
 // Bucket is the contacts that share exactly Prefix leading bits with the node.

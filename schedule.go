@@ -25,7 +25,14 @@ type Schedule struct {
 	Running int           // and those that are being provided for
 	Lag     time.Duration // how long the one that is most overdue has waited
 	Next    time.Time     // when the next one's time comes, or came; zero if none waits
+	Prefix  string        // the first bits of that one's keys, as zeros and ones
+	Bits    int           // how many bits the prefix of each region has
 
+	Every time.Duration // the cycle in which each key is announced once
+	Began time.Time     // when the one that goes on began
+	Cycle Sweeps        // what was done in the last Every, to a tenth of it
+
+	Records   int   // that peers have taken since the node began, of keys that enough of them took
 	Announced int   // keys that were announced to enough peers since the node began; each time counts
 	Failed    int   // and those that were not; they are tried again
 	Last      error // why the last thing that failed did; nil if nothing has
@@ -99,12 +106,27 @@ func (d *DHT) Schedule() Schedule {
 	s := d.schedule.machine.Status()
 	out := Schedule{
 		Keys: s.Keys, Queued: s.Queued, Regions: s.Regions, Due: s.Due, Running: s.Running, Lag: s.Lag,
-		Announced: d.schedule.stored, Failed: d.schedule.failed, Last: d.schedule.last,
+		Bits: s.Bits, Every: s.Every, Began: s.Began.Time(), Cycle: d.schedule.sums.cycle(d.time.mono(), s.Every),
+		Records: d.schedule.sums.all.Records, Announced: d.schedule.sums.all.Stored, Failed: d.schedule.failed, Last: d.schedule.last,
 	}
 	if s.Next > 0 {
-		out.Next = s.Next.Time()
+		out.Next, out.Prefix = s.Next.Time(), fmt.Sprintf("%064b", s.Prefix)[:s.Bits]
 	}
 	return out
+}
+
+// SetProvideEvery has each key that is provided announced once in such a cycle
+// from now on, from params.ProvideLeast to params.ProvideMost, until the node
+// closes. Default: params.ProvideEvery, which says what a longer one costs. Whole
+// seconds count.
+func (d *DHT) SetProvideEvery(cycle time.Duration) error {
+	if cycle < params.ProvideLeast || cycle > params.ProvideMost {
+		return badConfig("a cycle of %v; from %v to %v are possible", cycle, params.ProvideLeast, params.ProvideMost)
+	}
+	if !d.schedule.step(republish.Every{Cycle: cycle}) {
+		return ErrClosed
+	}
+	return nil
 }
 
 // Scheduled lists the keys that are provided again and again, those of an

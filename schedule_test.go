@@ -316,6 +316,44 @@ func TestASlowDiskKeepsManyKeysAllTheSame(t *testing.T) {
 	})
 }
 
+// What a node provides is announced in the cycle that its owner wants.
+func TestTheCycleMayBeSet(t *testing.T) {
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		s := newShelves(w, 5)
+		d := w.Node(waymark.Config{Seeds: seedsAt(t, s.servers[0])})
+		w.Check(d.WaitReady(t.Context()))
+		keys := contents(0, 10)
+		w.Check(d.StartProviding(false, keys...))
+		testkit.Pass(time.Minute)
+		w.Check(d.SetProvideEvery(2 * time.Hour))
+		for range 3 {
+			from := time.Now()
+			testkit.Pass(2*time.Hour + time.Minute)
+			s.all(t, d, keys, from)
+		}
+		got := d.Schedule()
+		if got.Every != 2*time.Hour || time.Since(got.Began) > got.Every || got.Next.After(time.Now().Add(got.Every)) {
+			t.Errorf("%+v", got)
+		}
+		if c := got.Cycle; c.Keys < len(keys) || c.Keys > 2*len(keys) || c.Stored != c.Keys || c.Records != 5*c.Stored || c.Peers != 5*c.Regions || c.Reached != c.Peers {
+			t.Errorf("in the last cycle: %+v", c)
+		}
+		if n := got.Announced; n < 3*len(keys) || n > 5*len(keys) || got.Records != 5*n {
+			t.Errorf("%d of %d keys announced in all, %d records", n, len(keys), got.Records)
+		}
+		for _, cycle := range []time.Duration{0, -1, params.ProvideLeast - 1, params.ProvideMost + 1} {
+			if err := d.SetProvideEvery(cycle); !errors.Is(err, waymark.ErrBadConfig) {
+				t.Errorf("a cycle of %v: %v", cycle, err)
+			}
+		}
+		w.Check(d.SetProvideEvery(params.ProvideMost))
+		w.Check(d.Close())
+		if err := d.SetProvideEvery(params.ProvideMost); !errors.Is(err, waymark.ErrClosed) {
+			t.Errorf("a closed node: %v", err)
+		}
+	})
+}
+
 // says reports whether a store has it that a peer provides a key.
 func says(t *testing.T, kept store.Store, key multihash.Multihash, who peer.ID) bool {
 	t.Helper()

@@ -25,8 +25,8 @@ type sweeper struct {
 
 	mu      sync.Mutex
 	machine *republish.Machine
-	stored  int   // keys that were provided
-	failed  int   // and those that were not
+	sums    sweeps
+	failed  int   // keys that were not provided
 	last    error // why the last thing that failed did
 	halted  bool
 	live    sync.WaitGroup
@@ -51,7 +51,7 @@ func (s *sweeper) step(ev republish.Event) bool {
 		s.live.Go(func() { s.carryOut(a) })
 	}
 	for _, f := range s.machine.Facts() {
-		s.stored += f.Stored
+		s.sums.add(s.time.mono(), s.machine.Status().Every, f)
 		s.failed += f.Keys - f.Stored
 		s.facts.publish(s.time.mono(), engine.Swept{At: s.time.mono(), Swept: f})
 	}
@@ -199,7 +199,7 @@ func (d *DHT) sweepMany(ctx context.Context, keys [][]byte) (provided int, err e
 	for {
 		s.mu.Lock()
 		over := s.machine.Status().Running == 0
-		provided, err = s.stored, s.last
+		provided, err = s.sums.all.Stored, s.last
 		s.mu.Unlock()
 		if over {
 			return provided, err

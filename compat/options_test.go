@@ -524,8 +524,11 @@ func TestTheTableSaysWhoAnsweredWhen(t *testing.T) {
 			list[0].LastUsefulAt != list[0].LastSuccessfulOutboundQueryAt {
 			t.Errorf("%+v", list)
 		}
-		if dates := d.RoutingTable().GetTrackedCplsForRefresh(); len(dates) != 0 {
-			t.Errorf("it knows when buckets were refreshed: %v", dates)
+		testkit.Pass(time.Hour)
+		dates := d.RoutingTable().GetTrackedCplsForRefresh()
+		if deepest := len(dates) - 1; deepest < 0 || d.RoutingTable().NPeersForCpl(uint(deepest)) != 1 ||
+			dates[deepest].IsZero() || time.Since(dates[deepest]) > 2*params.RefreshEvery {
+			t.Errorf("after an hour buckets were refreshed at %v", dates)
 		}
 		if d.Waymark() != d.DHT {
 			t.Error("there is another node in it")

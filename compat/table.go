@@ -73,10 +73,9 @@ func (t *RoutingTable) GetPeerInfos() []PeerInfo {
 }
 
 // GetTrackedCplsForRefresh returns when each bucket was refreshed last, by the
-// number of leading bits that its peers share with the node. Waymark refreshes
-// by what a bucket lacks and not by its age, and so knows no dates: it returns
-// none.
-func (t *RoutingTable) GetTrackedCplsForRefresh() []time.Time { return nil }
+// number of leading bits that its peers share with the node: when any walk into
+// it converged, or into the node's own neighbourhood for the deepest ones.
+func (t *RoutingTable) GetTrackedCplsForRefresh() []time.Time { return t.of.RoutingTable().Refreshed }
 
 // Print writes the table to standard output.
 func (t *RoutingTable) Print() {

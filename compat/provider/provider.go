@@ -39,7 +39,7 @@ type KadClosestPeersRouter interface {
 type config struct {
 	router KadClosestPeersRouter
 	keys   *keystore.ResettableKeystore
-	once   bool
+	every  time.Duration // 0: once
 }
 
 // Option is one thing that New is told.
@@ -55,10 +55,20 @@ func WithKeystore(k *keystore.ResettableKeystore) Option {
 	return func(c *config) error { c.keys = k; return nil }
 }
 
-// WithReprovideInterval says, if it is 0, that nothing is announced again.
-// Otherwise it is params.ProvideEvery, whatever it says.
+// WithReprovideInterval says how often keys are announced again: at least every
+// params.ProvideEvery, which a longer interval has no effect on, and at most every
+// params.ProvideLeast. With 0 nothing is announced again. Default:
+// params.ProvideEvery.
 func WithReprovideInterval(every time.Duration) Option {
-	return func(c *config) error { c.once = every == 0; return nil }
+	return func(c *config) error {
+		if every < 0 {
+			return fmt.Errorf("%w: a reprovide interval of %v", waymark.ErrBadConfig, every)
+		}
+		if c.every = every; every > 0 {
+			c.every = min(max(every, params.ProvideLeast), params.ProvideEvery)
+		}
+		return nil
+	}
 }
 
 func ignored() Option { return func(*config) error { return nil } }
@@ -131,7 +141,7 @@ type SweepingProvider struct {
 
 // New takes the schedule of a node.
 func New(opts ...Option) (*SweepingProvider, error) {
-	var c config
+	c := config{every: params.ProvideEvery}
 	for i, o := range opts {
 		if err := o(&c); err != nil {
 			return nil, fmt.Errorf("provider option %d failed: %w", i, err)
@@ -141,15 +151,17 @@ func New(opts ...Option) (*SweepingProvider, error) {
 	if !is {
 		return nil, fmt.Errorf("%w: provider.WithRouter takes a node of package compat, and not %T", waymark.ErrBadConfig, c.router)
 	}
-	p := &SweepingProvider{node: r.Waymark(), once: c.once, began: time.Now()}
-	if c.keys != nil && !c.once {
+	p := &SweepingProvider{node: r.Waymark(), once: c.every == 0, began: time.Now()}
+	if p.once {
+		return p, nil
+	}
+	if c.keys != nil {
 		c.keys.OnReset(p.become)
 	}
-	return p, nil
+	return p, p.node.SetProvideEvery(c.every)
 }
 
-// StartProviding announces keys, and again every params.ProvideEvery; see
-// waymark.DHT.
+// StartProviding announces keys, and again in each interval; see waymark.DHT.
 func (p *SweepingProvider) StartProviding(force bool, keys ...multihash.Multihash) error {
 	switch {
 	case p.closed.Load():
@@ -205,21 +217,53 @@ func (p *SweepingProvider) Stats(ctx context.Context) (stats.Stats, error) {
 		Closed:       p.closed.Load(),
 		Connectivity: stats.Connectivity{Status: "offline"},
 		Queues:       stats.Queues{PendingKeyProvides: int64(s.Queued), PendingRegionReprovides: int64(s.Due)},
-		Schedule:     stats.Schedule{Keys: int64(s.Keys), Regions: int64(s.Regions), NextReprovideAt: s.Next},
+		Schedule: stats.Schedule{
+			Keys: int64(s.Keys), Regions: int64(s.Regions), AvgPrefixLength: float64(s.Bits),
+			NextReprovideAt: s.Next, NextReprovidePrefix: s.Prefix,
+		},
 		Workers: stats.Workers{
 			Max: params.SweepWidth, Active: s.Running, ActivePeriodic: s.Running, QueuedPeriodic: s.Due,
 		},
-		Timing: stats.Timing{Uptime: time.Since(p.began), ReprovidesInterval: params.ProvideEvery},
-		Operations: stats.Operations{
-			Ongoing: stats.OngoingOperations{RegionReprovides: s.Running},
-			Past:    stats.PastOperations{KeysProvided: int64(s.Announced), KeysFailed: int64(s.Failed)},
+		Timing:     stats.Timing{Uptime: time.Since(p.began)},
+		Operations: operations(&s),
+		Network: stats.Network{
+			Peers: s.Cycle.Peers, Reachable: s.Cycle.Reached, ReplicationFactor: params.K,
+			AvgRegionSize: over(s.Cycle.Peers, s.Cycle.Regions), AvgHolders: over(s.Cycle.Records, s.Cycle.Stored),
 		},
-		Network: stats.Network{ReplicationFactor: params.K},
+	}
+	if !p.once {
+		out.Timing.ReprovidesInterval, out.Timing.CycleStart = s.Every, s.Began
+		out.Timing.CurrentTimeOffset = time.Since(s.Began)
 	}
 	if p.node.Ready() {
 		out.Connectivity.Status = "online"
 	}
 	return out, ctx.Err()
+}
+
+// operations is what goes on and what was done. What is announced for the first
+// time is in the same regions as what is announced again.
+func operations(s *waymark.Schedule) stats.Operations {
+	past := stats.PastOperations{
+		RecordsProvided: int64(s.Records), KeysProvided: int64(s.Announced), KeysFailed: int64(s.Failed),
+		AvgKeysPerReprovide:       over(s.Cycle.Keys, s.Cycle.Regions),
+		RegionReprovidedLastCycle: int64(s.Cycle.Regions),
+	}
+	if s.Cycle.Regions > 0 {
+		past.RegionReprovideDuration = s.Cycle.Took / time.Duration(s.Cycle.Regions)
+	}
+	if s.Cycle.Took > 0 {
+		past.KeysReprovidedPerMinute = float64(s.Cycle.Stored) / s.Cycle.Took.Minutes()
+	}
+	return stats.Operations{Ongoing: stats.OngoingOperations{RegionReprovides: s.Running}, Past: past}
+}
+
+// over is a mean, of which there is none of nothing.
+func over(sum, n int) float64 {
+	if n == 0 {
+		return 0
+	}
+	return float64(sum) / float64(n)
 }
 
 // Close takes no more keys. The schedule goes on until the node closes.

@@ -82,6 +82,20 @@ func TestWhatIsStartedIsAnnouncedAndAgain(t *testing.T) {
 			s.Schedule.NextReprovideAt.Before(time.Now()) || s.Timing.Uptime < time.Minute || s.Closed {
 			t.Errorf("%+v, %v", s, err)
 		}
+		if s.Timing.ReprovidesInterval != params.ProvideEvery || s.Timing.CurrentTimeOffset < time.Minute ||
+			!s.Timing.CycleStart.Add(s.Timing.CurrentTimeOffset).Equal(time.Now()) {
+			t.Errorf("an interval that is too long: %+v", s.Timing)
+		}
+		past, met := s.Operations.Past, s.Network
+		if past.RecordsProvided != 4*5 || past.RegionReprovidedLastCycle == 0 || met.AvgHolders != 5 || met.AvgRegionSize != 5 {
+			t.Errorf("%+v, %+v", past, met)
+		}
+		if got := past.AvgKeysPerReprovide * float64(past.RegionReprovidedLastCycle); got != 4 {
+			t.Errorf("%v keys were announced by regions", got)
+		}
+		if met.Peers != 5*int(past.RegionReprovidedLastCycle) || met.Reachable != met.Peers {
+			t.Errorf("%+v", met)
+		}
 		w.Check(p.RefreshSchedule())
 		if n := p.Clear(); n != 0 {
 			t.Errorf("%d keys were still to be announced", n)
@@ -100,6 +114,34 @@ func TestWhatIsStartedIsAnnouncedAndAgain(t *testing.T) {
 		}
 		if in := provided(w, d, "a", "c"); len(in) != 2 {
 			t.Errorf("once it is closed %v are announced", in)
+		}
+	})
+}
+
+// TestTheIntervalIsKept is Kubo's Provide.DHT.Interval of less than ten hours.
+func TestTheIntervalIsKept(t *testing.T) {
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		d, _ := node(w)
+		p := take(w, provider.WithRouter(d), provider.WithReprovideInterval(time.Hour))
+		w.Check(p.StartProviding(false, hash("a"), hash("b")))
+		testkit.Pass(4*time.Hour + time.Minute)
+		s, err := p.Stats(t.Context())
+		w.Check(err)
+		// At once, and then in each hour; the first turn comes within one.
+		if n := s.Operations.Past.KeysProvided; s.Timing.ReprovidesInterval != time.Hour || n < 2*4 || n > 2*6 {
+			t.Errorf("in four hours %d times two keys were announced: %+v", n/2, s.Timing)
+		}
+		if n := s.Operations.Past.RegionReprovidedLastCycle; n < 1 || n > 2 {
+			t.Errorf("%d regions in the last hour", n)
+		}
+		for _, every := range []time.Duration{time.Millisecond, 48 * time.Hour} {
+			take(w, provider.WithRouter(d), provider.WithReprovideInterval(every))
+			if got := d.Schedule().Every; got < params.ProvideLeast || got > params.ProvideEvery {
+				t.Errorf("an interval of %v is %v", every, got)
+			}
+		}
+		if _, err := provider.New(provider.WithRouter(d), provider.WithReprovideInterval(-1)); !errors.Is(err, waymark.ErrBadConfig) {
+			t.Errorf("an interval that is none: %v", err)
 		}
 	})
 }

@@ -79,6 +79,14 @@ const (
 	// and sixty of them at the least share of the node's places, all on slow
 	// links, take 400 s, and usually four.
 	SweepDeadline = 60 * time.Second
+	// ProvideLeast and ProvideMost are the shortest and the longest cycle that can
+	// be asked for: what telling one region may take (SweepDeadline), and half of
+	// the time for which peers keep a record, so that one failed cycle loses none.
+	ProvideLeast = SweepDeadline
+	ProvideMost  = ProviderAge / 2
+	// SweepParts is how many parts of a cycle are summed up apart, so that the sums
+	// of the last cycle are right to one of them.
+	SweepParts = 10
 	// SweepCheck is how often the schedule's clock is looked at, as timers
 	// stand still while a machine sleeps.
 	SweepCheck = time.Minute

@@ -18,6 +18,7 @@ type run struct {
 	lo   uint64
 	bits int
 	lag  time.Duration // how long after its time it began
+	from mono.Time     // when that was
 	id   ID            // of what is under way; 0 waits for pace
 	pace mono.Time     // nobody is told anything before
 	keys []job         // in the order of the key space
@@ -27,7 +28,8 @@ type run struct {
 	wide    bool      // and for many more than k peers
 	asked   []byte    // what it is for
 	aim     key.Key   // and where that is
-	peers   []*target // met, in the order of the key space
+	peers   []*target // met, in the order of the key space; who fails too often is no longer one
+	met     int
 	known   cover     // where all peers are known
 	vague   bool      // the last lookup did not converge
 	few     []key.Key // what the first lookup found that found fewer than k
@@ -44,6 +46,8 @@ type run struct {
 	certain  int // of those, whose closest peers were known for certain
 	stopped  int // keys[:told] that were stopped while they were being announced
 	besieged int // of those that were announced
+	records  int // of the stored ones, that were taken
+	reached  int // peers that have taken what they were told
 }
 
 // job is one key to be provided.
@@ -57,13 +61,14 @@ type job struct {
 type target struct {
 	*contact.Info
 	strikes int      // how often it did not take its keys
+	took    bool     // it has taken some
 	load    [][]byte // what it is to be told now
 }
 
 // run begins a region.
 func (m *Machine) run(g *region) {
 	g.busy, g.more = true, false
-	r := &run{lo: g.lo, bits: m.depth, lag: lag(m.now.Wall, g.due), pace: m.now.Mono}
+	r := &run{lo: g.lo, bits: m.depth, lag: lag(m.now.Wall, g.due), from: m.now.Mono, pace: m.now.Mono}
 	turn := m.turn(g.lo)
 	lo, hi := bounds(g.lo, m.depth)
 	m.items.each(lo, hi, func(i *item) bool {
@@ -231,6 +236,7 @@ func (r *run) meet(p *contact.Info) {
 	at, found := slices.BinarySearchFunc(r.peers, p.Key, func(t *target, k key.Key) int { return t.Key.Compare(k) })
 	if !found {
 		r.peers = slices.Insert(r.peers, at, &target{Info: p})
+		r.met++
 	}
 }
 
@@ -305,7 +311,8 @@ func (m *Machine) end(r *run) {
 	keys := len(r.keys) - r.stopped
 	m.facts = append(m.facts, Swept{
 		Prefix: r.lo, Bits: r.bits, Keys: keys, Stored: r.stored, Certain: r.certain, Besieged: r.besieged,
-		Lookups: r.lookups, Peers: len(r.peers), Told: r.sent, Lag: r.lag,
+		Lookups: r.lookups, Peers: r.met, Reached: r.reached, Told: r.sent, Records: r.records,
+		Lag: r.lag, Took: m.now.Mono.Sub(r.from),
 	})
 	if m.single {
 		for _, j := range r.keys {
@@ -317,7 +324,7 @@ func (m *Machine) end(r *run) {
 	g.busy, g.more = false, false
 	g.due = m.due(g)
 	if r.stored < keys && !more && m.nobody == 0 {
-		g.due = m.now.Wall + mono.Wall(params.SweepRetry)
+		g.due = m.now.Wall + min(mono.Wall(params.SweepRetry), m.every)
 	}
 	m.forget(g)
 }

@@ -51,6 +51,9 @@ type (
 		Took   []key.Key
 		Spared []key.Key
 	}
+	// Every has each key provided once in such a cycle from now on, of at least a
+	// second.
+	Every struct{ Cycle time.Duration }
 	// Tick says nothing but the time.
 	Tick struct{}
 )
@@ -62,6 +65,7 @@ func (Clear) event()     {}
 func (Refresh) event()   {}
 func (LookedUp) event()  {}
 func (Announced) event() {}
+func (Every) event()     {}
 func (Tick) event()      {}
 
 // ID names a Lookup or an Announce that is under way; its outcome repeats it.
@@ -105,8 +109,11 @@ type Swept struct {
 	Besieged int
 	Lookups  int           // that it took
 	Peers    int           // that were met
+	Reached  int           // of them those that have taken what they were told
 	Told     int           // batches that were sent
+	Records  int           // that were taken: of each stored key, by each peer
 	Lag      time.Duration // how long after its time it began
+	Took     time.Duration // and how long it took
 }
 
 // Status is where the schedule stands.
@@ -118,6 +125,10 @@ type Status struct {
 	Running int           // regions under way
 	Lag     time.Duration // how long the most overdue region has waited
 	Next    mono.Wall     // when the next region's time comes, or came; 0 if none waits
+	Prefix  uint64        // the first bits of that one
+	Bits    int           // how many bits all regions' prefixes have
+	Every   time.Duration // the cycle
+	Began   mono.Wall     // when the cycle that goes on began
 }
 
 // Machine is the schedule. Its owner calls Step, carries out what Next returns,
@@ -126,6 +137,7 @@ type Machine struct {
 	width   int
 	single  bool      // every key is tried once
 	epoch   mono.Wall // when the first region's time came first, in whole seconds
+	every   mono.Wall // the cycle, in whole seconds
 	depth   int       // bits of a region's prefix
 	nearest int       // parts of bits (unit) that a target shares with its k closest, smoothed
 	samples int       // lookups that nearest is the mean of
@@ -147,7 +159,9 @@ type Machine struct {
 // New returns a machine with an empty schedule that begins now, with so many
 // regions under way at a time.
 func New(now mono.Now, width int) *Machine {
-	return &Machine{width: max(1, width), epoch: mono.Wall(seconds(now.Wall)) * second, now: now}
+	return &Machine{
+		width: max(1, width), epoch: mono.Wall(seconds(now.Wall)) * second, every: mono.Wall(params.ProvideEvery), now: now,
+	}
 }
 
 // NewOnce is New for a schedule that ends: each key is tried once, and forgotten
@@ -194,6 +208,9 @@ func (m *Machine) apply(ev Event) {
 		m.lookedUp(ev)
 	case Announced:
 		m.announced(ev)
+	case Every:
+		m.every = mono.Wall(ev.Cycle.Truncate(time.Second))
+		m.reckon()
 	case Tick:
 	}
 }
@@ -243,13 +260,16 @@ func (m *Machine) Fresh(keys [][]byte) (n int) {
 
 // Status returns where the schedule stands.
 func (m *Machine) Status() Status {
-	s := Status{Keys: m.keep, Queued: m.queued, Regions: len(m.regions), Running: len(m.runs)}
+	s := Status{
+		Keys: m.keep, Queued: m.queued, Regions: len(m.regions), Running: len(m.runs), Bits: m.depth,
+		Every: time.Duration(m.every), Began: m.turn(0),
+	}
 	for _, g := range m.regions {
 		if g.busy {
 			continue
 		}
 		if s.Next == 0 || g.due < s.Next {
-			s.Next = g.due
+			s.Next, s.Prefix = g.due, g.lo
 		}
 		if g.due <= m.now.Wall {
 			s.Due++

@@ -171,6 +171,60 @@ func TestStoppedKeysAreAnnouncedNoMore(t *testing.T) {
 	}
 }
 
+// A region tells how long it took, whom it met and what came of it.
+func TestARegionTellsWhatItTook(t *testing.T) {
+	w := newWorld(t, 1, 300)
+	deaf := w.closest(key.Of(multihash(0)))[0]
+	w.refuses = func(p *contact.Info, _ int) bool { return p.ID == deaf.ID }
+	w.step(Start{Keys: multihashes(0, 3)})
+	w.run(time.Minute)
+	missed, records := 0, 0
+	for _, f := range w.facts {
+		missed, records = missed+f.Peers-f.Reached, records+f.Records
+		if f.Took <= 0 || f.Took > time.Minute || f.Peers < params.K || f.Peers-f.Reached > 1 {
+			t.Errorf("%+v", f)
+		}
+	}
+	if missed == 0 {
+		t.Error("who takes nothing is said to have been reached")
+	}
+	if want := len(w.holders[string(multihash(0))]) + len(w.holders[string(multihash(1))]) + len(w.holders[string(multihash(2))]); records != want {
+		t.Errorf("%d records are said to be taken, and %d are", records, want)
+	}
+	if len(w.facts) == 0 || w.told == 0 {
+		t.Error("nothing was announced")
+	}
+}
+
+// A cycle that is set counts at once, and keys are spread over it.
+func TestTheCycleMayBeAnother(t *testing.T) {
+	w := newWorld(t, 1, 300)
+	w.step(Start{Keys: multihashes(0, 10)})
+	w.run(time.Hour)
+	w.step(Every{Cycle: time.Hour})
+	for range 3 {
+		from := w.now.Wall
+		w.run(time.Hour + time.Minute)
+		for n := range 10 {
+			if w.provided(multihash(n), params.K) < from {
+				t.Errorf("key %d was not announced within the cycle", n)
+			}
+		}
+	}
+	if got := w.m.Status(); got.Every != time.Hour || got.Began > w.now.Wall || w.now.Wall-got.Began > mono.Wall(time.Hour) {
+		t.Errorf("%+v", got)
+	}
+	w.restart()
+	if got := w.m.Status().Every; got != params.ProvideEvery {
+		t.Errorf("after a restart the cycle is %v: nobody has set it", got)
+	}
+	w.step(Every{Cycle: 20 * time.Hour})
+	w.told = 0
+	w.run(10 * time.Hour)
+	w.run(10*time.Hour + time.Minute)
+	w.everything(multihashes(0, 10))
+}
+
 // What is stopped while its region is under way is announced to nobody any more,
 // and is no failure; what is started again meanwhile is announced.
 func TestWhatIsStoppedAmidItsRegionIsToldToNobodyElse(t *testing.T) {

@@ -148,7 +148,7 @@ func (m *Machine) first() *region {
 // regions' times are spread over the cycle as the regions are over the key
 // space, so that work is spread too, whenever keys were added.
 func (m *Machine) slot(lo uint64, after mono.Wall) mono.Wall {
-	cycle := mono.Wall(params.ProvideEvery)
+	cycle := m.every
 	share, _ := bits.Mul64(lo, uint64(cycle/second))
 	first := m.epoch + mono.Wall(share)*second
 	if after < first {
@@ -159,7 +159,7 @@ func (m *Machine) slot(lo uint64, after mono.Wall) mono.Wall {
 
 // turn is the last time of a region that has come.
 func (m *Machine) turn(lo uint64) mono.Wall {
-	return m.slot(lo, m.now.Wall) - mono.Wall(params.ProvideEvery)
+	return m.slot(lo, m.now.Wall) - m.every
 }
 
 // due returns when a region's time comes: now, if a key waits to be provided,

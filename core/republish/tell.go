@@ -174,6 +174,7 @@ func (m *Machine) tally(r *run) {
 		if s.took.count() >= s.enough {
 			r.stored++
 			r.certain += one(j.sure)
+			r.records += s.took.count()
 			m.provided(j)
 		}
 	}
@@ -199,7 +200,12 @@ func (r *run) settle(ev Announced) {
 		}
 	}
 	for _, t := range r.peers {
-		if len(t.load) > 0 && !took.has(t.Key) && !spared.has(t.Key) {
+		switch {
+		case len(t.load) == 0:
+		case took.has(t.Key):
+			r.reached += one(!t.took)
+			t.took = true
+		case !spared.has(t.Key):
 			t.strikes++
 		}
 		t.load = nil

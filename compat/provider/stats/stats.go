@@ -34,11 +34,11 @@ type Queues struct {
 
 // Schedule is what there is to do.
 type Schedule struct {
-	Keys                int64     `json:"keys"`    // that are provided again and again
-	Regions             int64     `json:"regions"` // that have keys
-	AvgPrefixLength     float64   `json:"avg_prefix_length"`
+	Keys                int64     `json:"keys"`                  // that are provided again and again
+	Regions             int64     `json:"regions"`               // that have keys
+	AvgPrefixLength     float64   `json:"avg_prefix_length"`     // all regions have the same
 	NextReprovideAt     time.Time `json:"next_reprovide_at"`     // when a region's time comes, or came
-	NextReprovidePrefix string    `json:"next_reprovide_prefix"` // empty; the incumbent has a type of its own here
+	NextReprovidePrefix string    `json:"next_reprovide_prefix"` // of that one; the incumbent has a type of its own here
 }
 
 // Workers is what goes on at a time: regions, and nothing is reserved for one
@@ -55,13 +55,13 @@ type Workers struct {
 	MaxProvideConnsPerWorker int `json:"max_provide_conns_per_worker"`
 }
 
-// Timing is when.
+// Timing is when; but for Uptime all of it is zero if nothing is announced again.
 type Timing struct {
 	Uptime             time.Duration `json:"uptime"` // of the provider
 	ReprovidesInterval time.Duration `json:"reprovides_interval"`
 	CycleStart         time.Time     `json:"cycle_start"`
 	CurrentTimeOffset  time.Duration `json:"current_time_offset"`
-	MaxReprovideDelay  time.Duration `json:"max_reprovide_delay"`
+	MaxReprovideDelay  time.Duration `json:"max_reprovide_delay"` // zero
 }
 
 // Operations is what goes on and what was done.
@@ -78,24 +78,26 @@ type OngoingOperations struct {
 	KeyReprovides    int `json:"key_reprovides"`
 }
 
-// PastOperations is what was done since the node began.
+// PastOperations is what was done since the node began, and below in the last
+// cycle. What is announced for the first time is with what is announced again.
 type PastOperations struct {
-	RecordsProvided           int64         `json:"records_provided"`
-	KeysProvided              int64         `json:"keys_provided"` // to enough peers; each time counts
-	KeysFailed                int64         `json:"keys_failed"`   // they are tried again
-	KeysProvidedPerMinute     float64       `json:"keys_provided_per_minute"`
-	KeysReprovidedPerMinute   float64       `json:"keys_reprovided_per_minute"`
-	RegionReprovideDuration   time.Duration `json:"reprovide_duration"`
-	AvgKeysPerReprovide       float64       `json:"avg_keys_per_reprovide"`
+	RecordsProvided int64 `json:"records_provided"` // that peers have taken, of keys that enough took
+	KeysProvided    int64 `json:"keys_provided"`    // to enough peers; each time counts
+	KeysFailed      int64 `json:"keys_failed"`      // they are tried again
+
+	KeysProvidedPerMinute     float64       `json:"keys_provided_per_minute"`   // zero: they are in the next
+	KeysReprovidedPerMinute   float64       `json:"keys_reprovided_per_minute"` // by one worker
+	RegionReprovideDuration   time.Duration `json:"reprovide_duration"`         // the mean of a region
+	AvgKeysPerReprovide       float64       `json:"avg_keys_per_reprovide"`     // in a region
 	RegionReprovidedLastCycle int64         `json:"regions_reprovided_last_cycle"`
 }
 
-// Network is what was met.
+// Network is what was met in the last cycle.
 type Network struct {
-	Peers                    int     `json:"peers"`
-	Reachable                int     `json:"reachable"`
-	CompleteKeyspaceCoverage bool    `json:"complete_keyspace_coverage"`
-	AvgRegionSize            float64 `json:"avg_region_size"`
-	AvgHolders               float64 `json:"avg_holders"`
-	ReplicationFactor        int     `json:"replication_factor"` // params.K
+	Peers                    int     `json:"peers"`                      // in all regions that had keys
+	Reachable                int     `json:"reachable"`                  // of them those that took what they were told
+	CompleteKeyspaceCoverage bool    `json:"complete_keyspace_coverage"` // false: not known
+	AvgRegionSize            float64 `json:"avg_region_size"`            // in peers
+	AvgHolders               float64 `json:"avg_holders"`                // of a key that enough have taken
+	ReplicationFactor        int     `json:"replication_factor"`         // params.K
 }
