@@ -23,6 +23,7 @@ type Program struct {
 
 	cmd  *exec.Cmd
 	in   io.WriteCloser
+	pen  chan struct{} // held by who writes to in
 	mu   sync.Mutex
 	last int
 	wait map[int]chan reply
@@ -60,7 +61,7 @@ var (
 // Start starts a program and waits until it is ready: at most 20 seconds, or as
 // long as ctx lets it. Where the program's stderr goes is the command's to say.
 func Start(ctx context.Context, cmd *exec.Cmd) (*Program, error) {
-	p := &Program{cmd: cmd, wait: map[int]chan reply{}, gone: make(chan struct{})}
+	p := &Program{cmd: cmd, pen: make(chan struct{}, 1), wait: map[int]chan reply{}, gone: make(chan struct{})}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
@@ -133,8 +134,9 @@ func (p *Program) waiting(id int) chan reply {
 // to it, and decodes the result unless that is nil. It waits until ctx ends,
 // ErrEnded if the program ends before.
 func (p *Program) Do(ctx context.Context, op string, args map[string]any, limit time.Duration, result any) error {
-	id, answer, err := p.ask(op, args, limit)
-	if err != nil {
+	id, answer, line := p.ask(op, args, limit)
+	if err := p.send(ctx, line); err != nil {
+		p.waiting(id)
 		return fmt.Errorf("%s: %w", op, err)
 	}
 	select {
@@ -164,9 +166,9 @@ func (r reply) into(result any) error {
 	return json.Unmarshal(r.Result, result)
 }
 
-// ask writes the line of an operation.
-func (p *Program) ask(op string, args map[string]any, limit time.Duration) (id int, answer chan reply, err error) {
-	line := map[string]any{"op": op, "timeoutMs": limit.Milliseconds()}
+// ask makes the line of an operation, and a place for its answer.
+func (p *Program) ask(op string, args map[string]any, limit time.Duration) (id int, answer chan reply, line map[string]any) {
+	line = map[string]any{"op": op, "timeoutMs": limit.Milliseconds()}
 	for k, v := range args {
 		line[k] = v
 	}
@@ -176,7 +178,34 @@ func (p *Program) ask(op string, args map[string]any, limit time.Duration) (id i
 	p.last++
 	line["id"] = p.last
 	p.wait[p.last] = answer
-	return p.last, answer, json.NewEncoder(p.in).Encode(line)
+	return p.last, answer, line
+}
+
+// send writes a line, and waits for that as long as ctx lets it: the pipe of a
+// program that does not read is full some day. One that is given up goes on
+// until the program reads, or Close.
+func (p *Program) send(ctx context.Context, line map[string]any) error {
+	text, err := json.Marshal(line)
+	if err != nil {
+		return err
+	}
+	select {
+	case p.pen <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	sent := make(chan error, 1)
+	go func() {
+		_, err := p.in.Write(append(text, '\n'))
+		<-p.pen
+		sent <- err
+	}()
+	select {
+	case err := <-sent:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // PID is the program's process, for who asks the machine what it uses.
@@ -190,7 +219,7 @@ func (p *Program) Close() error {
 	defer kill.Stop()
 	<-p.gone
 	if err := p.cmd.Wait(); err != nil {
-		return fmt.Errorf("the program ended by itself: %w", err)
+		return fmt.Errorf("the program did not end well: %w", err)
 	}
 	return nil
 }

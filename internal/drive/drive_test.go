@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"testing"
@@ -112,13 +113,32 @@ func TestAProgramThatIsMuteIsGivenUp(t *testing.T) {
 	}
 }
 
+// A pipe of which nobody reads holds up nobody who has given up, nor those who
+// come later.
+func TestAProgramThatDoesNotReadIsGivenUp(t *testing.T) {
+	out, in := io.Pipe()
+	p := &Program{in: in, pen: make(chan struct{}, 1), wait: map[int]chan reply{}, gone: make(chan struct{})}
+	for range 3 {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		if err := p.Do(ctx, "get", nil, time.Second, nil); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("nobody reads: %v", err)
+		}
+		cancel()
+	}
+	if len(p.wait) != 0 {
+		t.Errorf("%d are waited for by nobody", len(p.wait))
+	}
+	out.Close() // as Close does to a program's
+	p.pen <- struct{}{}
+}
+
 func TestAProgramThatDiesIsNoticed(t *testing.T) {
 	p := mustStart(t, "dies")
 	if err := p.Do(t.Context(), "get", nil, time.Second, nil); !errors.Is(err, ErrEnded) {
 		t.Errorf("the dead answered: %v", err)
 	}
 	if err := p.Close(); err == nil {
-		t.Error("it ended by itself, and nobody says so")
+		t.Error("it died, and nobody says so")
 	}
 }
 
