@@ -39,7 +39,7 @@ func program(how string) int {
 	for n := 1; in.Scan(); n++ {
 		switch how {
 		case "answers":
-			fmt.Printf("{\"id\":%d,\"ok\":true,\"ms\":1,\"result\":{\"asked\":%s}}\n", n, in.Text())
+			fmt.Printf("{\"id\":%d,\"ok\":true,\"ms\":1,\"result\":{\"asked\":%s,\"pid\":%d}}\n", n, in.Text(), os.Getpid())
 		case "refuses":
 			fmt.Printf("{\"id\":%d,\"ok\":false,\"error\":\"no such thing\"}\n", n)
 		case "dies":
@@ -79,10 +79,14 @@ func TestAProgramIsDriven(t *testing.T) {
 			ID, TimeoutMs int
 			Op, Key       string
 		}
+		PID int
 	}
 	err := p.Do(t.Context(), "get", map[string]any{"key": "x"}, 2*time.Second, &r)
 	if a := r.Asked; err != nil || a.ID != 1 || a.TimeoutMs != 2000 || a.Op != "get" || a.Key != "x" {
 		t.Errorf("%+v, %v", a, err)
+	}
+	if r.PID != p.PID() {
+		t.Errorf("it is process %d, and not %d", r.PID, p.PID())
 	}
 	if err := p.Do(t.Context(), "refresh", nil, time.Second, nil); err != nil {
 		t.Errorf("nobody wants the result: %v", err)
