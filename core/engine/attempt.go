@@ -24,9 +24,19 @@ type attempt struct {
 	sent  mono.Time
 	warm  bool
 	store bool  // it brings a record: to refuse that is no failure of the peer
-	cut   bool  // it has less time than the peer deserves: to run out of it blames nobody
 	apart bool  // the peer is hearsay: no failure of it is held against anybody
 	rtt   int64 // the peer's round-trip time as it was known, nanoseconds; 0 unknown
+	// cut is when what it is for ends, if that leaves it less time than the peer
+	// deserves: to run out of it blames nobody. Else zero.
+	cut mono.Time
+}
+
+// cutAt is the deadline of an attempt if that is not its own, else zero.
+func cutAt(deadline mono.Time, cut bool) mono.Time {
+	if cut {
+		return deadline
+	}
+	return 0
 }
 
 // dispatch records an attempt and returns its name.

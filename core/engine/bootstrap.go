@@ -107,7 +107,7 @@ func (e *Engine) drivePlan(o *op, ev boot.Event) {
 
 // probeSeed asks one seed or remembered contact, past any dial back-off.
 func (e *Engine) probeSeed(o *op, a boot.Action) {
-	id := e.dispatch(attempt{op: o, local: uint32(a.Attempt), peer: a.Peer, cut: a.Cut})
+	id := e.dispatch(attempt{op: o, local: uint32(a.Attempt), peer: a.Peer, cut: cutAt(a.Deadline, a.Cut)})
 	info := e.book.Info(a.Peer)
 	e.send(Send{
 		Attempt: id, To: info, Key: []byte(e.self.ID), Target: e.self.Key, Deadline: e.lead(a.Deadline), Seed: true,

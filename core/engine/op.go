@@ -216,7 +216,7 @@ func (e *Engine) stop(o *op, why Outcome) {
 func (e *Engine) giveUp(o *op, why Outcome) {
 	for _, id := range e.attemptsOf(o) {
 		a, _ := e.attempts.find(id)
-		late := why == PartialDeadline && !a.cut && !a.apart
+		late := why == PartialDeadline && a.cut == 0 && !a.apart
 		if e.dropped(id, late); late {
 			o.stats.Failures[contact.Silent]++
 		} else {

@@ -178,7 +178,7 @@ func (e *Engine) failed(ev Failed) {
 	if !e.awaits(ev.Attempt, reply) {
 		return
 	}
-	if a, _ := e.attempts.find(ev.Attempt); a.cut && ev.Failure.RanOut() && a.op.bound.Sub(e.now.Mono) <= params.DriverLead {
+	if a, _ := e.attempts.find(ev.Attempt); a.cut != 0 && ev.Failure.RanOut() && a.cut.Sub(e.now.Mono) <= params.DriverLead {
 		return // our own deadline, and not the peer's, comes in a moment, and is what ends it
 	}
 	a, _ := e.settle(ev.Attempt)

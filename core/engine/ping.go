@@ -42,7 +42,7 @@ func (e *Engine) sendPing(o *op) {
 	cut := o.bound.Before(ends)
 	o.wake = mono.Earlier(o.bound, ends)
 	o.stats.Requests = 1
-	id := e.dispatch(attempt{op: o, peer: h, cut: cut, apart: apart})
+	id := e.dispatch(attempt{op: o, peer: h, cut: cutAt(o.bound, cut), apart: apart})
 	info, preimage := e.book.Info(h), o.ping.Key
 	if preimage == nil {
 		preimage = []byte(e.self.ID)

@@ -99,7 +99,7 @@ func (e *Engine) deliver(o *op) {
 	deadline := e.now.Mono.Add(hard)
 	cut := o.bound.Before(deadline)
 	deadline = mono.Earlier(deadline, o.bound)
-	id := e.dispatch(attempt{op: o, peer: h, store: true, cut: cut})
+	id := e.dispatch(attempt{op: o, peer: h, store: true, cut: cutAt(o.bound, cut)})
 	e.book.Drop(h) // the attempt holds it now
 	s.flying = append(s.flying, delivery{id, deadline, cut})
 	o.stats.Requests++

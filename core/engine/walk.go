@@ -186,7 +186,7 @@ func (e *Engine) holdNew(o *op, n int) {
 // ask sends one request of a lookup. The driver is given a little less time
 // than the lookup, so that its outcome, which says more, comes first.
 func (e *Engine) ask(o *op, a lookup.Action) {
-	id := e.dispatch(attempt{op: o, local: uint32(a.Attempt), peer: a.Peer, cut: a.Cut})
+	id := e.dispatch(attempt{op: o, local: uint32(a.Attempt), peer: a.Peer, cut: cutAt(a.Deadline, a.Cut)})
 	info := e.book.Info(a.Peer)
 	preimage, target, what := o.preimage, o.target, o.ask
 	if a.Bits != key.Bits { // a region probe: the key is one of no value, drawn to lie there
