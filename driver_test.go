@@ -5,9 +5,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/waymark-dht/waymark"
+	"github.com/waymark-dht/waymark/core/contact"
 	"github.com/waymark-dht/waymark/core/engine"
 	"github.com/waymark-dht/waymark/core/params"
 	"github.com/waymark-dht/waymark/core/wire"
@@ -47,6 +50,20 @@ func (c *heavyClock) shut() (open func()) {
 	}
 }
 
+// answersAfter is a peer that knows nobody, and takes its time to say so.
+func answersAfter(w *testkit.World, d time.Duration) host.Host {
+	return w.Peer(func(s network.Stream) {
+		request := make([]byte, 1024)
+		for {
+			if _, err := s.Read(request); err != nil {
+				return
+			}
+			testkit.Pass(d)
+			s.Write(wire.AppendFrame(nil, &wire.Message{Type: wire.FindNode}))
+		}
+	})
+}
+
 // TestAnswersThatCameWhileTheNodeWasHeldUpCount: a turn of the driver that is
 // late finds the answers of all peers and, at the same time, that the deadlines
 // of their requests are over. They came in time, and nobody was silent.
@@ -55,11 +72,7 @@ func TestAnswersThatCameWhileTheNodeWasHeldUpCount(t *testing.T) {
 		clock := &heavyClock{start: time.Now()}
 		d := w.Node(waymark.Config{Mode: waymark.ModeClient, Clock: clock})
 		for range params.Alpha {
-			w.Check(d.Admit(addrOf(w.Peer(func(s network.Stream) {
-				readSome(s)
-				testkit.Pass(100 * time.Millisecond)
-				s.Write(wire.AppendFrame(nil, &wire.Message{Type: wire.FindNode}))
-			}))))
+			w.Check(d.Admit(addrOf(answersAfter(w, 100*time.Millisecond))))
 		}
 		ended := make(chan waymark.Result, 1)
 		go func() { r, err := d.Lookup(t.Context(), "key"); w.Check(err); ended <- r }()
@@ -73,6 +86,46 @@ func TestAnswersThatCameWhileTheNodeWasHeldUpCount(t *testing.T) {
 		}
 		if n := d.RoutingTable().Size; n != params.Alpha {
 			t.Errorf("%d of %d are left in the table", n, params.Alpha)
+		}
+	})
+}
+
+// TestWhoIsConnectedAndMuteIsGivenUpAsSuch: once it is connected to a peer that it
+// had to dial, a node waits for the answer as long as for that of any other that is.
+func TestWhoIsConnectedAndMuteIsGivenUpAsSuch(t *testing.T) {
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		d := w.Node(waymark.Config{Mode: waymark.ModeClient})
+		for range 2 * params.K {
+			w.Check(d.Admit(addrOf(answersAfter(w, 10*time.Millisecond))))
+		}
+		for i := range 5 { // it learns how long answers take
+			_, err := d.Lookup(t.Context(), keyOf(i))
+			w.Check(err)
+		}
+		for _, c := range []struct {
+			peer func() peer.AddrInfo
+			how  contact.Failure
+			took time.Duration
+		}{
+			{func() peer.AddrInfo { return addrOf(w.Peer(testkit.Silent)) }, contact.Silent, params.HardMinWarm},
+			{func() peer.AddrInfo {
+				h := w.Host()
+				w.Check(w.Wire.BlackHole(h.Addrs()[0]))
+				return addrOf(h)
+			}, contact.BlackHole, params.HardMinCold},
+		} {
+			to := c.peer()
+			w.Check(d.Admit(to))
+			facts := d.Facts(t.Context())
+			_, err := d.Lookup(t.Context(), string(to.ID))
+			w.Check(err)
+			end := engine.RequestEnded{}
+			for end.Peer == nil || end.Peer.ID != contact.ID(to.ID) {
+				end, _ = (<-facts).(engine.RequestEnded)
+			}
+			if end.Failure != c.how || end.Took < c.took-params.DriverLead || end.Took > c.took {
+				t.Errorf("%v after %v, and not %v after %v", end.Failure, end.Took, c.how, c.took)
+			}
 		}
 	})
 }

@@ -85,6 +85,9 @@ func (m *mailbox) networkChanged() {
 	m.put(func() { m.changed = true })
 }
 
+// nudge wakes the engine's goroutine, to look at its timer.
+func (m *mailbox) nudge() { m.put(func() {}) }
+
 // about changes what is to be told of a peer.
 func (m *mailbox) about(id contact.ID, change func(*peerNews)) {
 	m.put(func() {

@@ -154,6 +154,7 @@ func (w *workers) open(a *attempt) (*stream, error) {
 			return nil, err
 		}
 		a.enter(opening)
+		w.connected(a)
 		s, err := conn.NewStream(a.ctx)
 		if err == nil {
 			return w.begin(a, conn, s)

@@ -57,6 +57,7 @@ type attempt struct {
 	record   *record.Record
 	more     [][]byte
 	seed     bool
+	rest     time.Duration // of the time, at most, once there is a connection; 0: all
 	name     string
 	values   [][]byte // what a validator is to compare; nil for everything else
 	deadline mono.Time
@@ -87,7 +88,7 @@ func newWorkers(d *DHT) *workers {
 func (w *workers) send(e engine.Send) {
 	w.start(&attempt{
 		id: e.Attempt, peer: peer.ID(e.To.ID), to: e.To, ask: e.Ask, key: e.Key, record: e.Record, more: e.More,
-		seed: e.Seed, deadline: e.Deadline,
+		seed: e.Seed, rest: e.Rest, deadline: e.Deadline,
 	}, w.exchange)
 }
 
@@ -220,6 +221,22 @@ func (w *workers) hasten(e engine.Hasten) {
 	if a := w.due[e.Attempt]; a != nil && e.Deadline.Before(a.deadline) {
 		a.deadline = e.Deadline
 		w.next = mono.Earlier(w.next, a.deadline)
+	}
+}
+
+// connected moves the deadline of an attempt forward that need not dial any more.
+// It has no other goroutine's time to lose: the driver is woken to set its timer.
+func (w *workers) connected(a *attempt) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	at := w.time.mono().Add(a.rest)
+	if a.rest == 0 || w.due[a.id] != a || !at.Before(a.deadline) {
+		return
+	}
+	a.deadline = at
+	if at.Before(w.next) {
+		w.next = at
+		w.mail.nudge()
 	}
 }
 

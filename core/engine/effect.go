@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"time"
+
 	"github.com/waymark-dht/waymark/core/contact"
 	"github.com/waymark-dht/waymark/core/key"
 	"github.com/waymark-dht/waymark/core/mono"
@@ -48,6 +50,9 @@ type (
 		More     [][]byte       // AskAnnounce only: further keys, announced on the same stream
 		Deadline mono.Time
 		Seed     bool // a way back: dial past any back-off
+		// Rest is how much of the time is left, at most, from when a connection is
+		// open: as much as a request is given that need not dial. Zero: all of it.
+		Rest time.Duration
 	}
 
 	// Choose asks the validator of a key which of some valid values is the

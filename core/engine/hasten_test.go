@@ -2,6 +2,7 @@ package engine
 
 import (
 	"testing"
+	"time"
 
 	"github.com/waymark-dht/waymark/core/mono"
 	"github.com/waymark-dht/waymark/core/params"
@@ -53,6 +54,49 @@ func TestWhoIsOfNoLookupIsNotHastened(t *testing.T) {
 			if at, told := v.hastened[f.Attempt]; told {
 				t.Errorf("a ping was hastened to %v", at)
 			}
+		}
+	}
+}
+
+// On a link that is measured to be slow nobody is hurried.
+func TestWhatIsLeftOnASlowLink(t *testing.T) {
+	v := newVillage(t, 4, Config{})
+	for range 2 * params.PatienceSamples {
+		v.e.patience.Sample(false, 0, 2*time.Second)
+	}
+	for _, s := range v.holds(Vouched{Peer: v.members[0]}, StartLookup{Op: 1, Preimage: []byte("key")}) {
+		if hard := s.Deadline.Add(params.DriverLead).Sub(v.now); s.Rest != 0 || hard != params.HardSlow {
+			t.Errorf("it has %v, and then %v", hard, s.Rest)
+		}
+	}
+}
+
+// A request that has to dial is told what it has once it need not any more: what is
+// measured of answers over open connections.
+func TestWhatIsLeftOnceThereIsAConnection(t *testing.T) {
+	v := newVillage(t, 2*params.K, Config{})
+	for _, m := range v.members {
+		v.step(Vouched{Peer: m})
+	}
+	for i := range 4 { // all are asked, and asked again over a connection
+		v.step(StartLookup{Op: OpID(i + 1), Preimage: []byte{byte(i)}})
+		v.run()
+		for _, m := range v.members {
+			v.step(Connected{Peer: m.ID})
+		}
+	}
+	dialled := v.members[0]
+	v.step(Disconnected{Peer: dialled.ID})
+	sent := v.holds(StartLookup{Op: 9, Preimage: []byte(dialled.ID)})
+	if len(sent) < 2 {
+		t.Fatalf("%d requests", len(sent))
+	}
+	for _, s := range sent {
+		switch hard := s.Deadline.Add(params.DriverLead).Sub(v.now); {
+		case s.To.ID == dialled.ID && (s.Rest != params.HardMinWarm || hard != params.HardMinCold):
+			t.Errorf("who has to be dialled has %v, and then %v", hard, s.Rest)
+		case s.To.ID != dialled.ID && (s.Rest != 0 || hard != params.HardMinWarm):
+			t.Errorf("who is connected has %v, and then %v", hard, s.Rest)
 		}
 	}
 }

@@ -193,7 +193,7 @@ func (e *Engine) ask(o *op, a lookup.Action) {
 		p := key.Preimage(a.Target, a.Bits, e.rng.Uint32())
 		preimage, target, what = p[:], key.Key{}, AskPeers
 	}
-	e.send(Send{Attempt: id, To: info, Ask: what, Key: preimage, Target: target, Deadline: e.lead(a.Deadline)})
+	e.send(Send{Attempt: id, To: info, Ask: what, Key: preimage, Target: target, Deadline: e.lead(a.Deadline), Rest: e.rest(a.Peer)})
 	if e.cfg.Terse {
 		return
 	}
@@ -204,6 +204,23 @@ func (e *Engine) ask(o *op, a lookup.Action) {
 		fact.Cause = e.book.Info(a.Cause)
 	}
 	e.facts = append(e.facts, fact)
+}
+
+// rest is what a request to a peer without a connection is given once it has one:
+// a peer that accepts connections and says nothing is given up as one that was
+// connected before, and not as one that has to be dialled. On a link that dials
+// have shown to be slow it keeps all of its time: of requests over connections not
+// enough may have been measured to show it. KAD-3.6.
+func (e *Engine) rest(h contact.Handle) time.Duration {
+	if e.warm(h) {
+		return 0
+	}
+	rtt, _ := e.tab.RTT(h)
+	if _, dial := e.patience.Timers(false, rtt); dial > params.HardMax {
+		return 0
+	}
+	_, hard := e.patience.Timers(true, rtt)
+	return hard
 }
 
 // lead moves a deadline forward for the driver: by DriverLead, but by no more
