@@ -157,30 +157,30 @@ func (c *comparison) body() (all []configured) {
 // print is the table for people: a row for each figure, and beside each
 // configuration but the first how many times as much it is.
 func (c *comparison) print(out *cli.Out) {
-	const label, wide = 20, 24
-	line := cli.Pad("", label)
+	table := [][]string{{""}}
 	for _, name := range c.names {
-		line += " " + cli.Pad(shortenTo(name, wide), wide)
+		table[0] = append(table[0], shortenTo(name, 24))
 	}
-	out.Answer("%s", strings.TrimRight(line, " "))
 	for _, f := range sim.Figures {
 		base := f.Mean(c.done[0])
-		line := cli.Pad(f.Name, label)
+		line := []string{f.Name}
 		for i, results := range c.done {
 			x := f.Mean(results)
 			cell := figure(x, f.Unit)
 			if i > 0 && base != 0 {
 				cell += fmt.Sprintf("  ×%.2f", x/base)
 			}
-			line += " " + cli.Pad(cell, wide)
+			line = append(line, cell)
 		}
-		out.Answer("%s", strings.TrimRight(line, " "))
+		table = append(table, line)
 	}
-	line = cli.Pad("overdue, stalled", label)
+	last := []string{"overdue, stalled"}
 	for _, x := range c.body() {
-		line += " " + cli.Pad(fmt.Sprintf("%d, %d", x.Overdue, x.Stalled), wide)
+		last = append(last, fmt.Sprintf("%d, %d", x.Overdue, x.Stalled))
 	}
-	out.Answer("%s", strings.TrimRight(line, " "))
+	for _, line := range cli.Columns(append(table, last)) {
+		out.Answer("%s", line)
+	}
 }
 
 // figure writes a figure as precisely as it is worth.

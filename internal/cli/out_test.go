@@ -99,6 +99,13 @@ func TestNearest(t *testing.T) {
 	}
 }
 
+func TestColumns(t *testing.T) {
+	lines := Columns([][]string{{"", "waymark", "β"}, {"recall", "0.9989", "1 ×2"}, {"µ", "", ""}})
+	if got, want := strings.Join(lines, "|"), "        waymark  β|recall  0.9989   1 ×2|µ"; got != want {
+		t.Errorf("the table is\n%s\nwant\n%s", got, want)
+	}
+}
+
 func TestDuration(t *testing.T) {
 	for d, want := range map[time.Duration]string{
 		0: "0µs", 999 * time.Nanosecond: "1µs", 1200 * time.Microsecond: "1.2ms", 9999 * time.Microsecond: "10ms",

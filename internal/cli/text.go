@@ -116,6 +116,25 @@ func Pad(text string, width int) string {
 	return text + strings.Repeat(" ", max(0, width-Width(text)))
 }
 
+// Columns puts the cells of a table below each other, two spaces apart: each
+// column is as wide as its widest cell. All rows have as many cells as the first.
+func Columns(rows [][]string) (lines []string) {
+	widest := make([]int, len(rows[0]))
+	for _, row := range rows {
+		for i, cell := range row {
+			widest[i] = max(widest[i], Width(cell))
+		}
+	}
+	for _, row := range rows {
+		line := ""
+		for i, cell := range row {
+			line += Pad(cell, widest[i]+len("  "))
+		}
+		lines = append(lines, strings.TrimRight(line, " "))
+	}
+	return lines
+}
+
 // Spread puts left and right at the two ends of a line.
 func Spread(left, right string, width int) string {
 	return left + strings.Repeat(" ", max(1, width-Width(left)-Width(right))) + right
