@@ -52,6 +52,37 @@ func (d *DHT) LocalProviders(ctx context.Context) iter.Seq2[LocalProvider, error
 	})
 }
 
+// LocalProvidersOf returns who provides a key by what this node stores, at most
+// params.ProvidersServed, those that said so last first. It asks nobody.
+func (d *DHT) LocalProvidersOf(ctx context.Context, key multihash.Multihash) ([]LocalProvider, error) {
+	found, err := d.shelf.providers(ctx, key, params.ProvidersServed)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]LocalProvider, len(found))
+	for i, p := range found {
+		list[i] = LocalProvider{Key: p.Key, Peer: infoOf(p.Peer), Received: p.Received.Time()}
+	}
+	return list, nil
+}
+
+// AddLocalProvider stores here that a peer provides a key, and tells nobody: as
+// if the peer had said so, so that who asks is told, for params.ProviderAge. Of
+// its addresses those are kept that the network has use for, at most
+// params.MaxAddrs. The node itself is stored with its own.
+func (d *DHT) AddLocalProvider(ctx context.Context, key multihash.Multihash, p peer.AddrInfo) error {
+	if err := p.ID.Validate(); err != nil {
+		return badConfig("a provider without an ID: %v", err)
+	}
+	if p.ID == d.host.ID() {
+		return d.ProvideLocal(ctx, []multihash.Multihash{key})
+	}
+	if err := checkKeys([]multihash.Multihash{key}); err != nil {
+		return err
+	}
+	return d.shelf.add(ctx, key, contact.New(contact.ID(p.ID), d.policy.addrs(packed(p.Addrs))...))
+}
+
 // RemoveValue removes a value from this node's store. Other nodes keep theirs,
 // and may bring it back. It is no error if there is none.
 func (d *DHT) RemoveValue(ctx context.Context, key string) error {

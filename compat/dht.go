@@ -44,6 +44,7 @@ type IpfsDHT struct {
 	*waymark.DHT
 
 	cfg   config
+	table *RoutingTable
 	made  chan struct{} // closed once the node above is there
 	store interface{ Close() error }
 
@@ -82,7 +83,9 @@ func New(ctx context.Context, h host.Host, options ...Option) (*IpfsDHT, error) 
 	if d.DHT, err = waymark.New(h, wcfg); err != nil {
 		return nil, errors.Join(err, d.closeStore())
 	}
+	d.table = newTable(d.DHT)
 	close(d.made)
+	go d.table.follow(d.Facts(context.Background())) // until the node closes, which does not wait for the owner's functions
 	if err := d.start(ctx); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
@@ -165,7 +168,40 @@ func (d *IpfsDHT) NetworkSize() (int32, error) {
 func (d *IpfsDHT) Waymark() *waymark.DHT { return d.DHT }
 
 // RoutingTable returns a view of the routing table.
-func (d *IpfsDHT) RoutingTable() *RoutingTable { return &RoutingTable{d.DHT} }
+func (d *IpfsDHT) RoutingTable() *RoutingTable { return d.table }
+
+// ProviderStore returns a view of the provider records that the node stores.
+func (d *IpfsDHT) ProviderStore() *ProviderStore { return &ProviderStore{d.DHT} }
+
+// ProviderStore is a view of the provider records that a node stores, its own and
+// those that others have brought.
+type ProviderStore struct{ of *waymark.DHT }
+
+// AddProvider stores that a peer provides a key, and tells nobody; see
+// waymark.DHT.AddLocalProvider. Without addresses the peerstore's are taken.
+func (s *ProviderStore) AddProvider(ctx context.Context, key []byte, p peer.AddrInfo) error {
+	if len(p.Addrs) == 0 {
+		p = s.of.Host().Peerstore().PeerInfo(p.ID)
+	}
+	return s.of.AddLocalProvider(ctx, key, p)
+}
+
+// GetProviders returns who provides a key by what the node stores. Addresses that
+// only the peerstore has are added.
+func (s *ProviderStore) GetProviders(ctx context.Context, key []byte) ([]peer.AddrInfo, error) {
+	found, err := s.of.LocalProvidersOf(ctx, key)
+	list := make([]peer.AddrInfo, 0, len(found))
+	for _, p := range found {
+		if len(p.Peer.Addrs) == 0 {
+			p.Peer = s.of.Host().Peerstore().PeerInfo(p.Peer.ID)
+		}
+		list = append(list, p.Peer)
+	}
+	return list, err
+}
+
+// Close does nothing: the store is the node's.
+func (s *ProviderStore) Close() error { return nil }
 
 // What is switched off is not supported.
 

@@ -2,18 +2,78 @@ package dht
 
 import (
 	"cmp"
+	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/waymark-dht/waymark"
+	"github.com/waymark-dht/waymark/core/engine"
 )
 
 // RoutingTable is a view of a node's routing table: each method looks at it as
 // it is then. What needs types of go-libp2p-kbucket is not here.
-type RoutingTable struct{ of *waymark.DHT }
+type RoutingTable struct {
+	of *waymark.DHT
+
+	// PeerAdded and PeerRemoved are called when a peer has entered or left the
+	// table, one after the other, on a goroutine of their own: they may take their
+	// time, and call the node; the table that they look at may be a moment older. Of
+	// what comes and goes faster they are told what is left of it. Set them before the node knows anybody, or peers that are there
+	// already are not told of.
+	PeerAdded, PeerRemoved func(peer.ID)
+}
+
+func newTable(of *waymark.DHT) *RoutingTable {
+	return &RoutingTable{of: of, PeerAdded: func(peer.ID) {}, PeerRemoved: func(peer.ID) {}}
+}
+
+// follow tells of each change until the node closes. Where it cannot keep up it
+// looks at the whole table again.
+func (t *RoutingTable) follow(facts <-chan waymark.Fact) {
+	known := make(map[peer.ID]bool)
+	for {
+		for f := range facts {
+			switch f := f.(type) {
+			case engine.TableChanged:
+				t.tell(known, peer.ID(f.Peer.ID), f.Added)
+			case engine.Missed:
+				t.catchUp(known)
+			}
+		}
+		if t.of.Health().State == "closed" {
+			return
+		}
+		facts = t.of.Facts(context.Background()) // it was so far behind that it was given up
+		t.catchUp(known)
+	}
+}
+
+func (t *RoutingTable) tell(known map[peer.ID]bool, id peer.ID, here bool) {
+	switch {
+	case here && !known[id]:
+		known[id] = true
+		t.PeerAdded(id)
+	case !here && known[id]:
+		delete(known, id)
+		t.PeerRemoved(id)
+	}
+}
+
+// catchUp tells of what has changed since known was right.
+func (t *RoutingTable) catchUp(known map[peer.ID]bool) {
+	now := t.ListPeers()
+	gone := slices.DeleteFunc(slices.Sorted(maps.Keys(known)), func(id peer.ID) bool { return slices.Contains(now, id) })
+	for _, id := range gone {
+		t.tell(known, id, false)
+	}
+	for _, id := range now {
+		t.tell(known, id, true)
+	}
+}
 
 // Size returns how many peers are in the table.
 func (t *RoutingTable) Size() int { return t.of.Health().Table }
