@@ -188,8 +188,12 @@ interop() {
 }
 
 # beside measures Waymark beside the strangers whose packages are to be had, each
-# in the same network.
-beside() { interop/run -beside "$@"; }
+# in the same network: first where nobody is faulty, then with fewer lookups, of
+# which a stranger's may take a minute.
+beside() {
+	interop/run -beside -faulty 0 -lookups 100 -records 20 "$@"
+	interop/run -beside -faulty 10,30,50 -lookups 20 -width 12 "$@"
+}
 
 # conform has the hostile kit exercise strangers on this machine, and then, where
 # there can be network namespaces, Waymark and js-libp2p across a LAN.
