@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -137,6 +138,10 @@ type SweepingProvider struct {
 	once   bool
 	began  time.Time
 	closed atomic.Bool
+
+	resetting sync.RWMutex // held by a reset while it stops keys, and shared by who starts some
+	mu        sync.Mutex
+	fresh     map[string]bool // what was started since a reset began; nil while there is none
 }
 
 // New takes the schedule of a node.
@@ -156,7 +161,7 @@ func New(opts ...Option) (*SweepingProvider, error) {
 		return p, nil
 	}
 	if c.keys != nil {
-		c.keys.OnReset(p.become)
+		c.keys.OnReset(resets{p})
 	}
 	return p, p.node.SetProvideEvery(c.every)
 }
@@ -169,7 +174,22 @@ func (p *SweepingProvider) StartProviding(force bool, keys ...multihash.Multihas
 	case p.once:
 		return p.node.ProvideOnce(keys...)
 	}
+	p.resetting.RLock()
+	defer p.resetting.RUnlock()
+	p.spare(keys)
 	return p.node.StartProviding(force, keys...)
+}
+
+// spare notes what a reset that is under way must not stop: it may have passed by
+// the place where the keys are listed. Beyond what a schedule holds none is noted.
+func (p *SweepingProvider) spare(keys []multihash.Multihash) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, k := range keys {
+		if p.fresh != nil && len(p.fresh) < params.ScheduleKeys {
+			p.fresh[string(k)] = true
+		}
+	}
 }
 
 // AddToSchedule is StartProviding: what was never announced is, at once.
@@ -272,8 +292,26 @@ func (p *SweepingProvider) Close() error {
 	return nil
 }
 
-// become makes the schedule that of these keys and no others.
-func (p *SweepingProvider) become(keys []multihash.Multihash) error {
+// resets is a provider as its keystore knows it.
+type resets struct{ *SweepingProvider }
+
+// ResetBegins implements keystore.Taker.
+func (p resets) ResetBegins() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.fresh = make(map[string]bool)
+}
+
+// ResetEnds implements keystore.Taker.
+func (p resets) ResetEnds() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.fresh = nil
+}
+
+// Reset makes the schedule that of these keys and of what was started since the
+// reset began.
+func (p resets) Reset(keys []multihash.Multihash) error {
 	if p.closed.Load() {
 		return ErrClosed
 	}
@@ -281,17 +319,30 @@ func (p *SweepingProvider) become(keys []multihash.Multihash) error {
 	for _, k := range keys {
 		wanted[string(k)] = true
 	}
+	if err := p.stopOthers(wanted); err != nil {
+		return err
+	}
+	return p.node.StartProviding(false, keys...)
+}
+
+// stopOthers stops what is neither wanted nor was started since the reset began.
+func (p resets) stopOthers(wanted map[string]bool) error {
+	p.resetting.Lock()
+	defer p.resetting.Unlock()
 	var gone []multihash.Multihash
 	for k, err := range p.node.Scheduled() {
 		if err != nil {
 			return err
 		}
-		if !wanted[string(k)] {
+		if !wanted[string(k)] && !p.isFresh(k) {
 			gone = append(gone, k)
 		}
 	}
-	if err := p.node.StopProviding(gone...); err != nil {
-		return err
-	}
-	return p.node.StartProviding(false, keys...)
+	return p.node.StopProviding(gone...)
+}
+
+func (p resets) isFresh(k multihash.Multihash) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.fresh[string(k)]
 }

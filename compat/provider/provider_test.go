@@ -198,10 +198,15 @@ func TestAResetIsTheSchedule(t *testing.T) {
 		if err := keys.ResetCids(t.Context(), cids("other")); !errors.Is(err, keystore.ErrResetInProgress) {
 			t.Errorf("a second reset beside the first: %v", err)
 		}
+		w.Check(p.StartProviding(false, hash("added"))) // by somebody who adds content while all that there is is listed
 		close(slow)
 		w.Check(<-first)
-		if in := provided(w, d, "stays", "new"); !slices.Equal(in, []string{"stays"}) {
+		if in := provided(w, d, "stays", "new", "added"); !slices.Equal(in, []string{"added", "stays"}) {
 			t.Errorf("after the slow one %v are provided", in)
+		}
+		w.Check(keys.ResetCids(t.Context(), cids("stays")))
+		if in := provided(w, d, "stays", "added"); !slices.Equal(in, []string{"stays"}) {
+			t.Errorf("after one that began later %v are provided", in)
 		}
 		w.Check(keys.Close())
 		if err := keys.ResetCids(t.Context(), cids("other")); !errors.Is(err, keystore.ErrClosed) {
@@ -215,7 +220,7 @@ func TestMoreThanAScheduleHoldsIsAnError(t *testing.T) {
 		keys, err := keystore.NewResettableKeystore(nil)
 		w.Check(err)
 		told := false
-		keys.OnReset(func([]multihash.Multihash) error { told = true; return nil })
+		keys.OnReset(taker{&told})
 		many := make(chan cid.Cid, 1<<14)
 		done := make(chan error, 1)
 		go func() { done <- keys.ResetCids(t.Context(), many) }()
@@ -243,3 +248,10 @@ func TestOnlyOurNodesHaveASchedule(t *testing.T) {
 		}
 	}
 }
+
+// taker notes whether it was told any keys.
+type taker struct{ told *bool }
+
+func (t taker) ResetBegins()                      {}
+func (t taker) Reset([]multihash.Multihash) error { *t.told = true; return nil }
+func (t taker) ResetEnds()                        {}

@@ -57,7 +57,7 @@ type ResettableKeystore struct {
 	resetting sync.Mutex
 
 	mu     sync.Mutex
-	takers []func([]multihash.Multihash) error
+	takers []Taker
 	closed bool
 }
 
@@ -66,34 +66,49 @@ func NewResettableKeystore(_ ds.Batching, _ ...ResettableKeystoreOption) (*Reset
 	return &ResettableKeystore{}, nil
 }
 
-// OnReset has a provider be told the keys of each reset.
-func (s *ResettableKeystore) OnReset(take func(keys []multihash.Multihash) error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.takers = append(s.takers, take)
+// Taker is told of each reset: that it begins, then the keys unless it fails, and
+// that it has ended. What is started in between belongs to what there is after it.
+type Taker interface {
+	ResetBegins()
+	Reset(keys []multihash.Multihash) error
+	ResetEnds()
 }
 
-// ResetCids makes what is provided again and again these CIDs and no others: it
-// reads them until the channel closes, at most params.ScheduleKeys, and then
+// OnReset has a provider be told of each reset.
+func (s *ResettableKeystore) OnReset(t Taker) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.takers = append(s.takers, t)
+}
+
+// ResetCids makes what is provided again and again these CIDs and no others, but
+// for what is started meanwhile: it reads them until the channel closes, at most params.ScheduleKeys, and then
 // tells the providers. If ctx ends before that nothing has changed.
 func (s *ResettableKeystore) ResetCids(ctx context.Context, all <-chan cid.Cid) error {
 	if !s.resetting.TryLock() {
 		return ErrResetInProgress
 	}
 	defer s.resetting.Unlock()
+	s.mu.Lock()
+	takers := s.takers
+	s.mu.Unlock()
+	for _, t := range takers {
+		t.ResetBegins()
+		defer t.ResetEnds()
+	}
 	keys, err := collect(ctx, all)
 	if err != nil {
 		return err
 	}
 	s.mu.Lock()
-	takers, closed := s.takers, s.closed
+	closed := s.closed
 	s.mu.Unlock()
 	if closed {
 		return ErrClosed
 	}
 	var failed []error
-	for _, take := range takers {
-		failed = append(failed, take(keys))
+	for _, t := range takers {
+		failed = append(failed, t.Reset(keys))
 	}
 	return errors.Join(failed...)
 }
