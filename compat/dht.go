@@ -12,6 +12,8 @@ import (
 	"fmt"
 	"math"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/ipfs/go-cid"
 	ds "github.com/ipfs/go-datastore"
@@ -51,7 +53,8 @@ type IpfsDHT struct {
 	lifetime   context.Context
 	background context.CancelFunc
 	tasks      sync.WaitGroup
-	closing    sync.Once
+	closing    atomic.Bool
+	over       chan struct{} // closed at the end of the first Close
 	closed     error
 
 	mu     sync.Mutex
@@ -75,7 +78,7 @@ func New(ctx context.Context, h host.Host, options ...Option) (*IpfsDHT, error) 
 	if err := cfg.complete(); err != nil {
 		return nil, err
 	}
-	d := &IpfsDHT{cfg: cfg, made: make(chan struct{})}
+	d := &IpfsDHT{cfg: cfg, made: make(chan struct{}), over: make(chan struct{})}
 	wcfg, err := d.translated(ctx, h)
 	if err != nil {
 		return nil, err
@@ -109,24 +112,37 @@ func must(d *IpfsDHT, err error) *IpfsDHT {
 	return d
 }
 
-// Close ends every operation, closes the node, and then its store. A datastore
-// that was handed over stays open.
+// Close ends every operation, closes the node, and then its store, for which it
+// waits params.StoreDeadline. A datastore that was handed over stays open.
 func (d *IpfsDHT) Close() error {
-	d.closing.Do(func() {
+	if d.closing.CompareAndSwap(false, true) {
 		if d.background != nil {
 			d.background()
 		}
 		d.closed = errors.Join(d.DHT.Close(), d.closeStore())
 		d.tasks.Wait() // every one of them ends with the node
-	})
+		close(d.over)
+	}
+	<-d.over
 	return d.closed
 }
 
+// closeStore waits no longer than params.StoreDeadline: a datastore of the host's
+// may block for as long as its disk does.
 func (d *IpfsDHT) closeStore() error {
 	if d.store == nil {
 		return nil
 	}
-	return d.store.Close()
+	done := make(chan error, 1)
+	go func() { done <- d.store.Close() }()
+	timer := time.NewTimer(params.StoreDeadline)
+	defer timer.Stop()
+	select {
+	case err := <-done:
+		return err
+	case <-timer.C:
+		return fmt.Errorf("what is being written to the datastore goes on: %w", context.DeadlineExceeded)
+	}
 }
 
 // Mode returns the mode that was asked for.

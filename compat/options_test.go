@@ -10,6 +10,7 @@ import (
 	"time"
 
 	ds "github.com/ipfs/go-datastore"
+	dssync "github.com/ipfs/go-datastore/sync"
 	record "github.com/libp2p/go-libp2p-record"
 	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/event"
@@ -572,4 +573,37 @@ func TestTheSeedsOfThePublicNetworkArePeers(t *testing.T) {
 			t.Errorf("%v has no address", p.ID)
 		}
 	}
+}
+
+// stuckDS is a datastore whose disk blocks for an hour at a time, once it is told to.
+type stuckDS struct {
+	ds.Batching
+	stuck atomic.Bool
+}
+
+func (s *stuckDS) Sync(ctx context.Context, below ds.Key) error {
+	if s.stuck.Load() {
+		testkit.Pass(time.Hour)
+	}
+	return s.Batching.Sync(ctx, below)
+}
+
+func TestADatastoreThatBlocksDoesNotHoldUpTheEnd(t *testing.T) {
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		disk := &stuckDS{Batching: dssync.MutexWrap(ds.NewMapDatastore())}
+		d, err := New(context.Background(), w.Host(), private, Mode(ModeServer), Datastore(disk))
+		w.Check(err)
+		testkit.Pass(time.Second)
+		disk.stuck.Store(true)
+		if err := d.Provide(t.Context(), testkit.CID("a"), false); err == nil {
+			t.Error("a record is said to be stored, and is not written")
+		}
+		began := time.Now()
+		err = d.Close()
+		if took := time.Since(began); !errors.Is(err, context.DeadlineExceeded) || took > d.Bound(waymark.OpClose)+params.StoreDeadline {
+			t.Errorf("%v after %v", err, took)
+		}
+		disk.stuck.Store(false)
+		testkit.Pass(3 * time.Hour) // the disk wakes up
+	})
 }
