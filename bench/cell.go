@@ -181,7 +181,7 @@ func (c cell) talk(net *devnet.Network, j job, tell *json.Encoder, hear *json.De
 }
 
 func (f *figures) join(j joined) {
-	f.Ready, f.Boot, f.Outcome = ms(j.Ready), ms(j.Took), j.Outcome
+	f.Ready, f.Boot, f.Outcome = devnet.Millis(j.Ready), devnet.Millis(j.Took), j.Outcome
 	f.Table, f.BootSent, f.Steps = j.Table, j.Requests, j.Steps
 }
 
@@ -197,7 +197,7 @@ func (f *figures) walk(w walked, j job, net *devnet.Network) {
 		f.Sent += float64(walk.Requests) / n
 		f.Recall += net.Recall(string(j.Keys[i]), walk.Peers) / n
 	}
-	f.P50, f.P95, f.Max = ms(devnet.Quantile(took, 50)), ms(devnet.Quantile(took, 95)), ms(devnet.Quantile(took, 100))
+	f.P50, f.P95, f.Max = devnet.Millis(devnet.Quantile(took, 50)), devnet.Millis(devnet.Quantile(took, 95)), devnet.Millis(devnet.Quantile(took, 100))
 }
 
 // sane returns what no network may do to a node.
@@ -216,10 +216,8 @@ func (f *figures) sane() error {
 func (f *figures) explain(out io.Writer) {
 	for _, s := range f.Steps {
 		fmt.Fprintf(out, "   %-10s %-16s %4d of %4d answered in %7.1f ms  %v %s\n",
-			s.Name, s.Outcome, s.Answered, s.Asked, ms(s.Took), s.Failed, s.Reason)
+			s.Name, s.Outcome, s.Answered, s.Asked, devnet.Millis(s.Took), s.Failed, s.Reason)
 	}
 	fmt.Fprintf(out, "   table %d, %d dials, longest lookup %.1f ms, ends %v, failures %v\n",
 		f.Table, f.Dials, f.Max, f.Ends, f.Failed)
 }
-
-func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

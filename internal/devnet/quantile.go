@@ -14,3 +14,6 @@ func Quantile(took []time.Duration, percent int) time.Duration {
 	sorted := slices.Sorted(slices.Values(took))
 	return sorted[(len(sorted)*percent+99)/100-1]
 }
+
+// Millis is a duration in milliseconds, as rows of figures have it.
+func Millis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

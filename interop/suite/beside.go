@@ -136,7 +136,7 @@ func (p *besidePlan) rows(ctx context.Context, kinds []kind) []besideRow {
 	}
 	places := make(chan struct{}, max(p.width, 1))
 	var all sync.WaitGroup
-	for _, i := range waiting {
+	for _, i := range slices.Backward(waiting) { // the most faulty, which last longest, first
 		places <- struct{}{}
 		all.Go(func() {
 			defer func() { <-places }()

@@ -47,14 +47,14 @@ func (s *stage) play(ctx context.Context, r *besideRow) error {
 	atStart := s.spent(p)
 	s.join(ctx, p, &r.besideJoin)
 	joined := s.spent(p)
-	r.JoinCPU = ms(joined.cpu - atStart.cpu)
+	r.JoinCPU = devnet.Millis(joined.cpu - atStart.cpu)
 	s.settle(ctx)
 	settled := s.spent(p)
 	if err := s.lookups(ctx, p, &r.besideWalks); err != nil {
 		return err
 	}
 	walked := s.spent(p)
-	r.CPU, r.Peak = ms(walked.cpu-settled.cpu)/float64(max(s.plan.lookups, 1)), walked.peak
+	r.CPU, r.Peak = devnet.Millis(walked.cpu-settled.cpu)/float64(max(s.plan.lookups, 1)), walked.peak
 	if s.plan.records == 0 {
 		return nil
 	}
@@ -134,10 +134,10 @@ func (s *stage) join(ctx context.Context, p *proc, j *besideJoin) {
 			return
 		}
 		if j.Useful == 0 && tableOf(p) >= s.useful() {
-			j.Useful = ms(time.Since(began))
+			j.Useful = devnet.Millis(time.Since(began))
 		}
 	}
-	j.Joined = ms(time.Since(began))
+	j.Joined = devnet.Millis(time.Since(began))
 }
 
 // tableOf is how many peers a node has in its table; none if it does not say.

@@ -88,11 +88,9 @@ func (t *tally) try(ctx context.Context, limit time.Duration, op func(time.Durat
 func (t *tally) figures(verb string) besideVerb {
 	return besideVerb{
 		Verb: verb, Tries: len(t.took), Never: t.never, Failed: t.failed, Had: float64(t.had) / float64(max(len(t.took), 1)),
-		P50: ms(devnet.Quantile(t.took, 50)), P95: ms(devnet.Quantile(t.took, 95)), Max: ms(devnet.Quantile(t.took, 100)),
+		P50: devnet.Millis(devnet.Quantile(t.took, 50)), P95: devnet.Millis(devnet.Quantile(t.took, 95)), Max: devnet.Millis(devnet.Quantile(t.took, 100)),
 	}
 }
-
-func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
 // troubled notes why a row is not whole.
 func (r besideRow) troubled(err error) besideRow {
