@@ -117,6 +117,7 @@ func TestEveryAnswerEndsWithinItsBudget(t *testing.T) {
 		{"some of them", providersPath + content, "", &fake{providers: 2, err: errStuck}, http.StatusOK, "partial-deadline"},
 		{"a stream", providersPath + content, ndjson, &fake{err: errStuck}, http.StatusOK, "partial-deadline"},
 		{"a stream of some", providersPath + content, ndjson, &fake{providers: 2, err: errStuck}, http.StatusOK, "partial-deadline"},
+		{"one of a node that lingers", providersPath + content, ndjson, &fake{providers: 2, err: errStuck, lingers: time.Second}, http.StatusOK, "partial-deadline"},
 		{"a peer", peersPath + someone, "", &fake{every: time.Hour}, http.StatusGatewayTimeout, "partial-deadline"},
 		{"closest peers", closestPath + content, "", &fake{every: time.Hour}, http.StatusGatewayTimeout, "partial-deadline"},
 		{"a stream of them", closestPath + content, ndjson, &fake{every: time.Hour}, http.StatusGatewayTimeout, "partial-deadline"},
@@ -129,6 +130,7 @@ func TestEveryAnswerEndsWithinItsBudget(t *testing.T) {
 			if took := time.Since(began); r.StatusCode != c.code || word != c.word || took > params.DelegatedBudget {
 				t.Errorf("%s: %s, %q after %v: %q", c.what, r.Status, word, took, got)
 			}
+			wait(t.Context(), c.node.lingers) // or the bubble would not end
 		})
 	}
 }

@@ -64,13 +64,16 @@ func (s *stream[T]) run() {
 
 // over ends the iteration. A failure is told once, and only if there was
 // nothing else: what was found is worth more than why there is no more of it,
-// which the report has.
+// which the report has, at once: the call itself may take a moment to end.
 func (s *stream[T]) over(err error) bool {
 	s.cancel()
-	if err == nil || s.yields > 0 || errors.Is(err, routing.ErrNotFound) {
+	if err == nil || errors.Is(err, routing.ErrNotFound) {
 		return false
 	}
-	s.report.ended(wordOf(0, err), err) // it is an error, so that no outcome matters
+	s.report.ended(wordOf(0, err), err)
+	if s.yields > 0 {
+		return false
+	}
 	s.yields++
 	s.last = iter.Result[T]{Err: err}
 	return true

@@ -32,6 +32,7 @@ type fake struct {
 	every     time.Duration
 	outcome   waymark.Outcome
 	err       error
+	lingers   time.Duration // for so long, once its context is over
 	peer      peer.AddrInfo
 	closest   waymark.Result
 	values    map[string][]byte
@@ -58,6 +59,7 @@ func (f *fake) SearchProviders(ctx context.Context, _ cid.Cid, limit int, found 
 	}
 	if f.err == errStuck {
 		<-ctx.Done()
+		wait(context.WithoutCancel(ctx), f.lingers)
 		return engine.Stopped, ctx.Err()
 	}
 	if !wait(ctx, f.every) {
