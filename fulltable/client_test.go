@@ -31,10 +31,23 @@ type town struct {
 }
 
 func newTown(w *testkit.World, servers, known int, cfg fulltable.Config) *town {
+	return joined(&town{World: w, servers: w.Servers(servers, waymark.Config{Validators: rules})}, known, cfg)
+}
+
+// newSlowTown makes one in which a crawl takes its time: a server names some who
+// do not answer, before anybody can ask it.
+func newSlowTown(w *testkit.World, servers int) *town {
 	t := &town{World: w, servers: w.Servers(servers, waymark.Config{Validators: rules})}
-	t.node = w.Node(waymark.Config{Mode: waymark.ModeServer, Validators: rules, Seeds: seedsOf(w, t.servers[:known]...)})
+	for range 100 {
+		w.Dead(t.servers[0])
+	}
+	return joined(t, 2, fulltable.Config{Crawl: crawl.Config{Width: 1}})
+}
+
+func joined(t *town, known int, cfg fulltable.Config) *town {
+	t.node = t.Node(waymark.Config{Mode: waymark.ModeServer, Validators: rules, Seeds: seedsOf(t.World, t.servers[:known]...)})
 	t.client = fulltable.New(t.node, cfg)
-	w.Cleanup(func() { w.Check(t.client.Close()) })
+	t.Cleanup(func() { t.Check(t.client.Close()) })
 	return t
 }
 
@@ -80,13 +93,6 @@ func (t *town) darken() {
 		t.cut(d)
 	}
 	testkit.Pass(time.Second) // whoever was asked has failed
-}
-
-// slow has a server name some who do not answer, so that a crawl takes its time.
-func (t *town) slow() {
-	for range 100 {
-		t.Dead(t.servers[0])
-	}
 }
 
 func TestEverybodyIsInTheTableAndOneHopDoesIt(t *testing.T) {
@@ -182,8 +188,7 @@ func TestTheVerbsOfAReadyTable(t *testing.T) {
 
 func TestWhileItIsNotReadyLookupsDoTheWork(t *testing.T) {
 	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
-		town := newTown(w, 30, 2, fulltable.Config{Crawl: crawl.Config{Width: 1}})
-		town.slow()
+		town := newSlowTown(w, 30)
 		w.Check(town.node.WaitReady(t.Context()))
 		c := town.client
 		if s := c.Status(); s.Ready || s.Reason == "" {
@@ -347,8 +352,7 @@ func TestACrawlLeavesNoConnectionThatTheNodeHasNoUseFor(t *testing.T) {
 func TestClosingAmidACrawlLeavesNothing(t *testing.T) {
 	for _, nodeFirst := range []bool{false, true} {
 		testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
-			town := newTown(w, 20, 2, fulltable.Config{Crawl: crawl.Config{Width: 1}})
-			town.slow()
+			town := newSlowTown(w, 20)
 			for range 100 {
 				if town.client.Status().Crawling {
 					break
