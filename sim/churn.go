@@ -31,8 +31,10 @@ type gone struct {
 
 func (t *town) churn() *churn {
 	c := &churn{t: t, life: t.w.opt.sessions()}
-	for i, n := range t.some(100) {
-		if i*100 < len(t.w.nodes)*awayPercent {
+	members := t.some(100)
+	away := min((len(t.w.nodes)*awayPercent+99)/100, len(members)/2) // or, where most are dead, nobody is left
+	for i, n := range members {
+		if i < away {
 			c.leave(n)
 		} else {
 			c.stays(n, c.life.rest(t.w.rnd.churn))

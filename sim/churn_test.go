@@ -28,6 +28,15 @@ func TestAStressOfChurnLeavesNobodyBehind(t *testing.T) {
 	}
 }
 
+// Where most are dead from the start somebody is left to come and go.
+func TestChurnAmongTheDeadLeavesSomebody(t *testing.T) {
+	for seed := range uint64(6) {
+		if r, err := Churn(Options{Nodes: 200, Seed: 1 + seed, Dead: 85, Lookups: 50}); err != nil || r.Lookups != 50 {
+			t.Errorf("seed %d: %d lookups, %v", 1+seed, r.Lookups, err)
+		}
+	}
+}
+
 // A sample of the soak: half a day, with four outages. The week is
 //
 //	go test ./sim -run TestDaysOfChurnAndOutages -v -soak.nodes 100 -soak.lasts 168h -timeout 1h
