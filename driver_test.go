@@ -5,6 +5,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/libp2p/go-libp2p"
+	"github.com/libp2p/go-libp2p/core/connmgr"
+	"github.com/libp2p/go-libp2p/core/control"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -51,8 +54,9 @@ func (c *heavyClock) shut() (open func()) {
 }
 
 // answersAfter is a peer that knows nobody, and takes its time to say so.
-func answersAfter(w *testkit.World, d time.Duration) host.Host {
-	return w.Peer(func(s network.Stream) {
+func answersAfter(w *testkit.World, d time.Duration, opts ...libp2p.Option) host.Host {
+	h := w.Host(opts...)
+	h.SetStreamHandler(waymark.DefaultProtocol, func(s network.Stream) {
 		request := make([]byte, 1024)
 		for {
 			if _, err := s.Read(request); err != nil {
@@ -60,6 +64,50 @@ func answersAfter(w *testkit.World, d time.Duration) host.Host {
 			}
 			testkit.Pass(d)
 			s.Write(wire.AppendFrame(nil, &wire.Message{Type: wire.FindNode}))
+		}
+	})
+	return h
+}
+
+// farAway is a gater that takes its time to let anybody in.
+type farAway struct {
+	connmgr.ConnectionGater
+	takes time.Duration
+}
+
+func (g farAway) InterceptAccept(network.ConnMultiaddrs) bool { testkit.Pass(g.takes); return true }
+
+func (farAway) InterceptSecured(network.Direction, peer.ID, network.ConnMultiaddrs) bool {
+	return true
+}
+
+func (farAway) InterceptUpgraded(network.Conn) (bool, control.DisconnectReason) { return true, 0 }
+
+// TestWhoTookLongToConnectHasAsLongToAnswer: among peers that are far away, and
+// answer at once over connections that are open, one is given up no sooner than
+// after the time that its connection took.
+func TestWhoTookLongToConnectHasAsLongToAnswer(t *testing.T) {
+	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
+		d := w.Node(waymark.Config{Mode: waymark.ModeClient})
+		far := libp2p.ConnectionGater(farAway{takes: 350 * time.Millisecond})
+		for range 2 * params.K {
+			w.Check(d.Admit(addrOf(answersAfter(w, 10*time.Millisecond, far))))
+		}
+		for i := range 5 {
+			_, err := d.Lookup(t.Context(), keyOf(i))
+			w.Check(err)
+		}
+		slow := addrOf(answersAfter(w, params.HardMinWarm+50*time.Millisecond, far))
+		w.Check(d.Admit(slow))
+		facts := d.Facts(t.Context())
+		_, err := d.Lookup(t.Context(), string(slow.ID))
+		w.Check(err)
+		end := engine.RequestEnded{}
+		for end.Peer == nil || end.Peer.ID != contact.ID(slow.ID) {
+			end, _ = (<-facts).(engine.RequestEnded)
+		}
+		if end.Failure != contact.None || end.Took < 600*time.Millisecond {
+			t.Errorf("%v after %v", end.Failure, end.Took)
 		}
 	})
 }

@@ -225,11 +225,13 @@ func (w *workers) hasten(e engine.Hasten) {
 }
 
 // connected moves the deadline of an attempt forward that need not dial any more.
+// Who took long to connect has as long again, for that is a measure of the link:
+// a dial is three round trips or so, where a request is one or two.
 // It has no other goroutine's time to lose: the driver is woken to set its timer.
 func (w *workers) connected(a *attempt) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	at := w.time.mono().Add(a.rest)
+	at := w.time.mono().Add(max(a.rest, time.Since(a.began)))
 	if a.rest == 0 || w.due[a.id] != a || !at.Before(a.deadline) {
 		return
 	}

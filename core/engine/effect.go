@@ -51,7 +51,8 @@ type (
 		Deadline mono.Time
 		Seed     bool // a way back: dial past any back-off
 		// Rest is how much of the time is left, at most, from when a connection is
-		// open: as much as a request is given that need not dial. Zero: all of it.
+		// open: as much as a request is given that need not dial, or as the
+		// connection took, if that is more. Zero: all of it.
 		Rest time.Duration
 	}
 
