@@ -164,8 +164,8 @@ var outcomes = []mutant{
 
 var memories = []mutant{
 	one("failure memory does not double", "lookup/memory.go", "		f.strikes++\n", ""),
-	one("success does not clear", "lookup/memory.go", "		m.ring[n].strikes, m.ring[n].until = 0, 0 // it keeps its place in the ring\n", ""),
-	one("new addresses do not revive", "lookup/memory.go", "		if !slices.Contains(f.addrs[:f.known], digest(a)) {\n			return false\n		}\n", "		_ = a\n"),
+	one("success does not clear", "lookup/memory.go", "		m.ring[n].strikes, m.ring[n].until = 0, 0 // it keeps its place in the ring\n", "		_ = n\n"),
+	one("new addresses do not revive", "lookup/memory.go", "		if !slices.Contains(f.addrs[:f.known], digest(a)) {\n			return false\n		}\n", "		_, _ = a, f\n"),
 	one("memory without a cap", "lookup/memory.go", "	if n < params.MemoryEntries {\n", "	if true {\n"),
 	one("our own outage blames others", "lookup/memory.go", "	return !o.ours\n", "	return true\n"),
 	one("one network that fails is an outage", "lookup/memory.go", "len(o.groups) >= params.OutageGroups && ", ""),
