@@ -8,14 +8,12 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
-
-	"go.uber.org/goleak"
 
 	"github.com/waymark-dht/waymark/core/contact"
 	"github.com/waymark-dht/waymark/core/key"
 	"github.com/waymark-dht/waymark/core/params"
+	"github.com/waymark-dht/waymark/internal/testkit"
 )
 
 // land is a network that exists in memory: its peers have tables of buckets,
@@ -145,14 +143,6 @@ func (l *land) alive() (ids []contact.ID) {
 	return ids
 }
 
-// bubble runs a story in virtual time and sees that nothing outlives it.
-func bubble(t *testing.T, story func(t *testing.T)) {
-	t.Helper()
-	before := goleak.IgnoreCurrent()
-	synctest.Test(t, story)
-	goleak.VerifyNone(t, before)
-}
-
 func found(r Result) map[contact.ID]Peer {
 	all := make(map[contact.ID]Peer)
 	for _, p := range r.Answered() {
@@ -177,7 +167,7 @@ func wantAll(t *testing.T, l *land, r Result) {
 
 func TestEverybodyIsFoundAndEveryTableLearntWhole(t *testing.T) {
 	for _, n := range []int{1, 2, 19, 30, 400, 1000} {
-		bubble(t, func(t *testing.T) {
+		testkit.Bubble(t, func(t *testing.T) {
 			l := newLand(uint64(n), n)
 			r := New(Config{Edges: true}, l.peers[:1]).Run(t.Context(), l)
 			wantAll(t, l, r)
@@ -199,7 +189,7 @@ func TestEverybodyIsFoundAndEveryTableLearntWhole(t *testing.T) {
 }
 
 func TestTheDeadAreReportedWithTheReasonAndTheLivingAllFound(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	testkit.Bubble(t, func(t *testing.T) {
 		l := newLand(7, 1000)
 		for i := range 300 {
 			l.dead[l.peers[1+i].ID] = []contact.Failure{contact.Refused, contact.BlackHole, contact.Silent}[i%3]
@@ -220,7 +210,7 @@ func TestTheDeadAreReportedWithTheReasonAndTheLivingAllFound(t *testing.T) {
 }
 
 func TestWhoeverInventsPeersWithoutEndIsFoundOutAndCostsNoHonestOne(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	testkit.Bubble(t, func(t *testing.T) {
 		l := newLand(8, 500)
 		for i := range 50 {
 			l.liars[l.peers[3*i+2].ID] = true
@@ -242,7 +232,7 @@ func TestWhoeverInventsPeersWithoutEndIsFoundOutAndCostsNoHonestOne(t *testing.T
 }
 
 func TestALimitHoldsToTheVisit(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	testkit.Bubble(t, func(t *testing.T) {
 		l := newLand(9, 400)
 		r := New(Config{Peers: 50}, l.peers[:1]).Run(t.Context(), l)
 		if r.Why != Limit || len(r.Peers) != 50 || len(l.order) != 50 || r.Progress.Left == 0 {
@@ -252,7 +242,7 @@ func TestALimitHoldsToTheVisit(t *testing.T) {
 }
 
 func TestACrawlThatWasStoppedGoesOnWhereItWas(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	testkit.Bubble(t, func(t *testing.T) {
 		l := newLand(10, 400)
 		c := New(Config{}, l.peers[:1])
 		ctx, cancel := context.WithTimeout(t.Context(), 7*time.Second)
@@ -280,7 +270,7 @@ func TestACrawlThatWasStoppedGoesOnWhereItWas(t *testing.T) {
 }
 
 func TestAnotherCrawlGoesOnWithWhatWasWrittenDown(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	testkit.Bubble(t, func(t *testing.T) {
 		l := newLand(15, 300)
 		l.dead[l.peers[4].ID] = contact.Refused
 		half := New(Config{Peers: 150}, l.peers[:1]).Run(t.Context(), l)
@@ -302,7 +292,7 @@ func TestAnotherCrawlGoesOnWithWhatWasWrittenDown(t *testing.T) {
 }
 
 func TestAnAskerThatNeverReturnsHoldsNothingUp(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	testkit.Bubble(t, func(t *testing.T) {
 		l := newLand(11, 300)
 		wall := make(chan struct{})
 		for i := range 20 {
@@ -316,7 +306,7 @@ func TestAnAskerThatNeverReturnsHoldsNothingUp(t *testing.T) {
 		}
 		close(wall)
 	})
-	bubble(t, func(t *testing.T) {
+	testkit.Bubble(t, func(t *testing.T) {
 		l := newLand(11, 300)
 		wall := make(chan struct{})
 		for _, p := range l.peers[2:] {
@@ -331,7 +321,7 @@ func TestAnAskerThatNeverReturnsHoldsNothingUp(t *testing.T) {
 }
 
 func TestWhoeverOurSideCouldNotAskIsAskedAgainLater(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	testkit.Bubble(t, func(t *testing.T) {
 		l := newLand(12, 100)
 		l.dead[l.peers[5].ID] = contact.NotSent
 		r := New(Config{}, l.peers[:1]).Run(t.Context(), l)
@@ -362,7 +352,7 @@ func TestNewAddressesAreTriedWhereOthersFailed(t *testing.T) {
 func TestOneAtATimeTheOrderIsThatOfTheNames(t *testing.T) {
 	var first []contact.ID
 	for range 2 {
-		bubble(t, func(t *testing.T) {
+		testkit.Bubble(t, func(t *testing.T) {
 			l := newLand(13, 120)
 			New(Config{Width: 1, Time: time.Hour}, l.peers[:1]).Run(t.Context(), l)
 			if first != nil && !slices.Equal(first, l.order) {
@@ -379,7 +369,7 @@ func TestOneAtATimeTheOrderIsThatOfTheNames(t *testing.T) {
 }
 
 func TestProgressIsToldOnceForEachPeer(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	testkit.Bubble(t, func(t *testing.T) {
 		l := newLand(14, 200)
 		told, last := map[contact.ID]int{}, Progress{}
 		cfg := Config{Self: l.peers[3].ID, Heard: func(p Peer, at Progress) {
@@ -427,7 +417,7 @@ func (late) Leave(*contact.Info) {}
 // TestWhoeverIsLeftBehindFindsRoomForItsReport: two visits are left behind in the
 // same instant after one before, and all answer when nobody listens any more.
 func TestWhoeverIsLeftBehindFindsRoomForItsReport(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	testkit.Bubble(t, func(t *testing.T) {
 		peers := newLand(11, 12).peers
 		l := late{quick: make(map[contact.ID]bool), wall: make(chan struct{})}
 		for _, p := range peers[1:5] {

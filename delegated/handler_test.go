@@ -289,7 +289,7 @@ func TestASlowNameIsNoStream(t *testing.T) {
 // TestAWideLimitDoesNotHoldUpTheNode: what was found finds room, whether or not
 // it is read, however much was asked for.
 func TestAWideLimitDoesNotHoldUpTheNode(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	testkit.Bubble(t, func(t *testing.T) {
 		n := &fake{providers: 3 * params.MaxProvidersFound, outcome: engine.Converged}
 		it, err := AsDelegatedRouter(n).FindProviders(t.Context(), testkit.CID("content"), 2*params.MaxProvidersFound)
 		if err != nil || !it.Next() {
@@ -307,7 +307,7 @@ func TestAWideLimitDoesNotHoldUpTheNode(t *testing.T) {
 // TestAnIteratorStopsWithItsContextAndWhenItIsClosed is about the adapter alone,
 // as other servers use it.
 func TestAnIteratorStopsWithItsContextAndWhenItIsClosed(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	testkit.Bubble(t, func(t *testing.T) {
 		n := &fake{err: errStuck}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/ipfs/go-cid"
@@ -144,7 +143,7 @@ type site struct {
 
 func inBubble(t *testing.T, n Node, story func(*testing.T, *site)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) { story(t, serveIn(t, n)) })
+	testkit.Bubble(t, func(t *testing.T) { story(t, serveIn(t, n)) })
 }
 
 func serveIn(t *testing.T, n Node) *site {

@@ -32,11 +32,17 @@ type World struct {
 // InBubble runs a story in virtual time and sees that nothing outlives it.
 func InBubble(t *testing.T, story func(*testing.T, *World)) {
 	t.Helper()
-	before := goleak.IgnoreCurrent()
-	spareTheDetector(t)
-	synctest.Test(t, func(t *testing.T) {
+	Bubble(t, func(t *testing.T) {
 		story(t, &World{T: t, Wire: fault.NewSwitch(), rng: rand.New(rand.NewPCG(1, 0))})
 	})
+}
+
+// Bubble is InBubble for stories without hosts.
+func Bubble(t *testing.T, story func(*testing.T)) {
+	t.Helper()
+	before := goleak.IgnoreCurrent()
+	spareTheDetector(t)
+	synctest.Test(t, story)
 	goleak.VerifyNone(t, before)
 }
 

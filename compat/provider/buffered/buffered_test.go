@@ -13,6 +13,7 @@ import (
 	"github.com/waymark-dht/waymark"
 	"github.com/waymark-dht/waymark/compat/provider/buffered"
 	"github.com/waymark-dht/waymark/core/params"
+	"github.com/waymark-dht/waymark/internal/testkit"
 )
 
 // slow is a provider whose calls wait until they may end.
@@ -47,7 +48,7 @@ func (s *slow) Close() error                                    { s.closed = tru
 func key(text string) multihash.Multihash { return multihash.Multihash(text) }
 
 func TestWhatComesMeanwhileGoesIntoTheNextCall(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	testkit.Bubble(t, func(t *testing.T) {
 		s := &slow{release: make(chan error)}
 		b := buffered.New(s, nil, buffered.WithBatchSize(1), buffered.WithDsName("x"))
 		start := func(force bool, keys ...multihash.Multihash) {
@@ -81,7 +82,7 @@ func TestWhatComesMeanwhileGoesIntoTheNextCall(t *testing.T) {
 }
 
 func TestWhatFailedTheNextCallSays(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	testkit.Bubble(t, func(t *testing.T) {
 		s, wrong := &slow{release: make(chan error)}, errors.New("wrong")
 		b := buffered.New(s, nil)
 		for _, k := range []string{"a", "b", "c"} {
@@ -111,7 +112,7 @@ func TestWhatFailedTheNextCallSays(t *testing.T) {
 
 // TestCloseHandsOnWhatIsQueued, once and for all.
 func TestCloseHandsOnWhatIsQueued(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	testkit.Bubble(t, func(t *testing.T) {
 		s := &slow{release: make(chan error, 10)}
 		b := buffered.New(s, nil)
 		if err := b.ProvideOnce(key("a")); err != nil {
@@ -140,7 +141,7 @@ func TestCloseHandsOnWhatIsQueued(t *testing.T) {
 }
 
 func TestWhatWaitsHasALimit(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	testkit.Bubble(t, func(t *testing.T) {
 		s := &slow{release: make(chan error)}
 		b := buffered.New(s, nil)
 		if err := b.StopProviding(key("a")); err != nil {
