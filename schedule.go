@@ -249,7 +249,7 @@ func (s *schedule) renew(keys [][]byte) error {
 	}
 	defer done()
 	s.mu.Lock()
-	keys = slices.DeleteFunc(keys, func(k []byte) bool { return s.machine.Fresh([][]byte{k}) > 0 })
+	keys = slices.DeleteFunc(keys, func(k []byte) bool { return !s.machine.Has(k) })
 	s.mu.Unlock()
 	return s.shelf.addAll(s.ctx, keys, s.self.Load())
 }

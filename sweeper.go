@@ -51,9 +51,10 @@ func (s *sweeper) step(ev republish.Event) bool {
 		s.live.Go(func() { s.carryOut(a) })
 	}
 	for _, f := range s.machine.Facts() {
-		s.sums.add(s.time.mono(), s.machine.Status().Every, f)
+		now := s.time.mono()
+		s.sums.add(now, s.machine.Cycle(), f)
 		s.failed += f.Keys - f.Stored
-		s.facts.publish(s.time.mono(), engine.Swept{At: s.time.mono(), Swept: f})
+		s.facts.publish(now, engine.Swept{At: now, Swept: f})
 	}
 	s.tell()
 	return true

@@ -250,19 +250,25 @@ func (m *Machine) Wake() (mono.Time, bool) {
 // Room returns how many more keys there is room for.
 func (m *Machine) Room() int { return params.ScheduleKeys - m.items.n }
 
+// Has reports whether a key is in the schedule.
+func (m *Machine) Has(text []byte) bool { return m.items.get(key.Of(text)[0], string(text)) != nil }
+
 // Fresh returns how many of some keys are not in the schedule.
 func (m *Machine) Fresh(keys [][]byte) (n int) {
 	for _, text := range keys {
-		n += one(m.items.get(key.Of(text)[0], string(text)) == nil)
+		n += one(!m.Has(text))
 	}
 	return n
 }
+
+// Cycle returns how often each key is provided.
+func (m *Machine) Cycle() time.Duration { return time.Duration(m.every) }
 
 // Status returns where the schedule stands.
 func (m *Machine) Status() Status {
 	s := Status{
 		Keys: m.keep, Queued: m.queued, Regions: len(m.regions), Running: len(m.runs), Bits: m.depth,
-		Every: time.Duration(m.every), Began: m.turn(0),
+		Every: m.Cycle(), Began: m.turn(0),
 	}
 	for _, g := range m.regions {
 		if g.busy {
