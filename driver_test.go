@@ -69,6 +69,32 @@ func answersAfter(w *testkit.World, d time.Duration, opts ...libp2p.Option) host
 	return h
 }
 
+// amongQuick is a node that has learned that peers answer at once.
+func amongQuick(w *testkit.World, opts ...libp2p.Option) *waymark.DHT {
+	d := w.Node(waymark.Config{Mode: waymark.ModeClient})
+	for range 2 * params.K {
+		w.Check(d.Admit(addrOf(answersAfter(w, 10*time.Millisecond, opts...))))
+	}
+	for i := range 5 {
+		_, err := d.Lookup(w.Context(), keyOf(i))
+		w.Check(err)
+	}
+	return d
+}
+
+// asked has a node look up a peer that it has just met, and returns how its
+// request to that peer ended.
+func asked(w *testkit.World, d *waymark.DHT, to peer.AddrInfo) (end engine.RequestEnded) {
+	w.Check(d.Admit(to))
+	facts := d.Facts(w.Context())
+	_, err := d.Lookup(w.Context(), string(to.ID))
+	w.Check(err)
+	for end.Peer == nil || end.Peer.ID != contact.ID(to.ID) {
+		end, _ = (<-facts).(engine.RequestEnded)
+	}
+	return end
+}
+
 // farAway is a gater that takes its time to let anybody in.
 type farAway struct {
 	connmgr.ConnectionGater
@@ -88,24 +114,9 @@ func (farAway) InterceptUpgraded(network.Conn) (bool, control.DisconnectReason) 
 // after the time that its connection took.
 func TestWhoTookLongToConnectHasAsLongToAnswer(t *testing.T) {
 	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
-		d := w.Node(waymark.Config{Mode: waymark.ModeClient})
 		far := libp2p.ConnectionGater(farAway{takes: 350 * time.Millisecond})
-		for range 2 * params.K {
-			w.Check(d.Admit(addrOf(answersAfter(w, 10*time.Millisecond, far))))
-		}
-		for i := range 5 {
-			_, err := d.Lookup(t.Context(), keyOf(i))
-			w.Check(err)
-		}
-		slow := addrOf(answersAfter(w, params.HardMinWarm+50*time.Millisecond, far))
-		w.Check(d.Admit(slow))
-		facts := d.Facts(t.Context())
-		_, err := d.Lookup(t.Context(), string(slow.ID))
-		w.Check(err)
-		end := engine.RequestEnded{}
-		for end.Peer == nil || end.Peer.ID != contact.ID(slow.ID) {
-			end, _ = (<-facts).(engine.RequestEnded)
-		}
+		d := amongQuick(w, far)
+		end := asked(w, d, addrOf(answersAfter(w, params.HardMinWarm+50*time.Millisecond, far)))
 		if end.Failure != contact.None || end.Took < 600*time.Millisecond {
 			t.Errorf("%v after %v", end.Failure, end.Took)
 		}
@@ -142,14 +153,7 @@ func TestAnswersThatCameWhileTheNodeWasHeldUpCount(t *testing.T) {
 // had to dial, a node waits for the answer as long as for that of any other that is.
 func TestWhoIsConnectedAndMuteIsGivenUpAsSuch(t *testing.T) {
 	testkit.InBubble(t, func(t *testing.T, w *testkit.World) {
-		d := w.Node(waymark.Config{Mode: waymark.ModeClient})
-		for range 2 * params.K {
-			w.Check(d.Admit(addrOf(answersAfter(w, 10*time.Millisecond))))
-		}
-		for i := range 5 { // it learns how long answers take
-			_, err := d.Lookup(t.Context(), keyOf(i))
-			w.Check(err)
-		}
+		d := amongQuick(w)
 		for _, c := range []struct {
 			peer func() peer.AddrInfo
 			how  contact.Failure
@@ -162,15 +166,7 @@ func TestWhoIsConnectedAndMuteIsGivenUpAsSuch(t *testing.T) {
 				return addrOf(h)
 			}, contact.BlackHole, params.HardMinCold},
 		} {
-			to := c.peer()
-			w.Check(d.Admit(to))
-			facts := d.Facts(t.Context())
-			_, err := d.Lookup(t.Context(), string(to.ID))
-			w.Check(err)
-			end := engine.RequestEnded{}
-			for end.Peer == nil || end.Peer.ID != contact.ID(to.ID) {
-				end, _ = (<-facts).(engine.RequestEnded)
-			}
+			end := asked(w, d, c.peer())
 			if end.Failure != c.how || end.Took < c.took-params.DriverLead || end.Took > c.took {
 				t.Errorf("%v after %v, and not %v after %v", end.Failure, end.Took, c.how, c.took)
 			}

@@ -218,9 +218,8 @@ func (w *workers) excused(a *attempt, f contact.Failure, detail string) engine.E
 func (w *workers) hasten(e engine.Hasten) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if a := w.due[e.Attempt]; a != nil && e.Deadline.Before(a.deadline) {
-		a.deadline = e.Deadline
-		w.next = mono.Earlier(w.next, a.deadline)
+	if a := w.due[e.Attempt]; a != nil {
+		w.forward(a, e.Deadline)
 	}
 }
 
@@ -231,15 +230,24 @@ func (w *workers) hasten(e engine.Hasten) {
 func (w *workers) connected(a *attempt) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	at := w.time.mono().Add(max(a.rest, time.Since(a.began)))
-	if a.rest == 0 || w.due[a.id] != a || !at.Before(a.deadline) {
+	if a.rest == 0 || w.due[a.id] != a {
 		return
 	}
-	a.deadline = at
-	if at.Before(w.next) {
-		w.next = at
+	if w.forward(a, w.time.mono().Add(max(a.rest, time.Since(a.began)))) {
 		w.mail.nudge()
 	}
+}
+
+// forward moves a deadline to a moment if that is before it, and reports whether
+// the driver's timer is too late for it. The caller holds the lock.
+func (w *workers) forward(a *attempt, to mono.Time) (first bool) {
+	if !to.Before(a.deadline) {
+		return false
+	}
+	a.deadline = to
+	first = to.Before(w.next)
+	w.next = mono.Earlier(w.next, to)
+	return first
 }
 
 // soonest returns a moment not later than the first deadline.
